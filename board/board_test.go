@@ -101,7 +101,10 @@ func TestEnqueue_RejectsInvalidRequests(t *testing.T) {
 	for name, enqueue := range map[string]func() error{
 		"an unknown kind": func() error { _, err := b.Enqueue(t.Context(), "other"); return err },
 		"no runs":         func() error { _, err := b.Enqueue(t.Context(), "note", Count(0)); return err },
-		"too many runs":   func() error { _, err := b.Enqueue(t.Context(), "note", Count(app.MaxCount+1)); return err },
+		"too many runs": func() error {
+			_, err := b.Enqueue(t.Context(), "note", Count(app.MaxCount+1))
+			return err
+		},
 		"a key too long": func() error {
 			_, err := b.Enqueue(t.Context(), "note", IdempotencyKey(strings.Repeat("k", app.MaxKey+1)))
 			return err
@@ -264,7 +267,8 @@ func TestDocs_CodeIsTested(t *testing.T) {
 	t.Parallel()
 	tested := readFile(t, "example_test.go") + readFile(t, "testdata/resizer/main.go.txt") +
 		readFile(t, "testdata/resizer/main_test.go.txt")
-	if !strings.Contains(readFile(t, "../docs/go.md"), strings.TrimSpace(readFile(t, "testdata/resizer/go.mod.txt"))) {
+	if !strings.Contains(readFile(t, "../docs/go.md"),
+		strings.TrimSpace(readFile(t, "testdata/resizer/go.mod.txt"))) {
 		t.Error("docs/go.md does not have the go.mod of the tests")
 	}
 	indented := strings.NewReplacer("\n\t", "\n", "\n", "\n")

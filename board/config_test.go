@@ -32,13 +32,14 @@ func with(change func(*Config)) Config {
 func TestConfig_HasTheDocumentedFlags(t *testing.T) {
 	t.Parallel()
 	contract := map[string]string{
-		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s", "delay-max": "4s",
-		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "24h", "drain-timeout": "20s",
-		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
-		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text",
-		"command": "", "commands": "", "command-dir": "", "command-user": "", "log-limit": "1MiB", "max-log-bytes": "10GiB",
-		"trusted-proxy": "", "kinds": "", "demo": "", "secret-key-file": "",
-		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
+		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s",
+		"delay-max": "4s", "failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3",
+		"run-timeout": "24h", "drain-timeout": "20s", "synchronous": "full", "max-pending": "1000000",
+		"max-sockets": "20000", "max-sockets-per-address": "1000", "upgrade-rate": "200", "post-rate": "100",
+		"public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text", "command": "",
+		"commands": "", "command-dir": "", "command-user": "", "log-limit": "1MiB", "max-log-bytes": "10GiB",
+		"trusted-proxy": "", "kinds": "", "demo": "", "secret-key-file": "", "keep-finished": "720h",
+		"keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[Config]().Fields() {
 		if field.Tag.Get("kong") == "-" { // neither a flag nor a variable sets it
@@ -75,19 +76,24 @@ func TestValidate_AcceptsTheDefaults(t *testing.T) {
 
 // bounds has, for each flag with a range, values at its ends and just beyond them.
 var bounds = map[string]goodAndBad{
-	"workers":                 intBounds(func(c *Config, n int) { c.Workers = n }, 1, 10_000),
-	"max-attempts":            intBounds(func(c *Config, n int) { c.MaxAttempts = n }, 1, 1000),
-	"max-crashes":             intBounds(func(c *Config, n int) { c.MaxCrashes = n }, 1, 1000),
-	"max-pending":             intBounds(func(c *Config, n int) { c.MaxPending = int64(n) }, 1, 1_000_000_000),
+	"workers":      intBounds(func(c *Config, n int) { c.Workers = n }, 1, 10_000),
+	"max-attempts": intBounds(func(c *Config, n int) { c.MaxAttempts = n }, 1, 1000),
+	"max-crashes":  intBounds(func(c *Config, n int) { c.MaxCrashes = n }, 1, 1000),
+	"max-pending": intBounds(func(c *Config, n int) { c.MaxPending = int64(n) },
+		1, 1_000_000_000),
 	"max-sockets":             intBounds(func(c *Config, n int) { c.MaxSockets = n }, 1, 1_000_000),
 	"max-sockets-per-address": intBounds(func(c *Config, n int) { c.MaxSocketsPerAddress = n }, 1, 1_000_000),
 	"failure-rate":            floatBounds(func(c *Config, f float64) { c.FailureRate = f }, 1),
 	"upgrade-rate":            floatBounds(func(c *Config, f float64) { c.UpgradeRate = f }, 1e6),
 	"post-rate":               floatBounds(func(c *Config, f float64) { c.PostRate = f }, 1e6),
-	"delay-min":               timeBounds(func(c *Config, d time.Duration) { c.DelayMin, c.DelayMax = d, time.Hour }, 0, time.Hour),
-	"delay-max":               timeBounds(func(c *Config, d time.Duration) { c.DelayMax = d }, 2*time.Second, time.Hour),
-	"run-timeout":             timeBounds(func(c *Config, d time.Duration) { c.RunTimeout = d }, time.Millisecond, 30*24*time.Hour),
-	"drain-timeout":           timeBounds(func(c *Config, d time.Duration) { c.DrainTimeout = d }, 0, time.Hour),
+	"delay-min": timeBounds(func(c *Config, d time.Duration) {
+		c.DelayMin, c.DelayMax = d, time.Hour
+	}, 0, time.Hour),
+	"delay-max": timeBounds(func(c *Config, d time.Duration) { c.DelayMax = d },
+		2*time.Second, time.Hour),
+	"run-timeout": timeBounds(func(c *Config, d time.Duration) { c.RunTimeout = d }, time.Millisecond,
+		30*24*time.Hour),
+	"drain-timeout": timeBounds(func(c *Config, d time.Duration) { c.DrainTimeout = d }, 0, time.Hour),
 }
 
 type goodAndBad = struct{ good, bad []func(*Config) }
@@ -168,9 +174,10 @@ func TestValidate_DatabaseFile(t *testing.T) {
 		accepts(t, with(func(c *Config) { c.DatabaseURL = url }))
 	}
 	for _, url := range []string{
-		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db", "mysql://host/runs",
-		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b", "sqlite://runs.db",
-		"postgres:", "postgres://", "postgres://host", "postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
+		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db",
+		"mysql://host/runs", "sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb",
+		"sqlite:runs#1.db", "sqlite:a\x00b", "sqlite://runs.db", "postgres:", "postgres://", "postgres://host",
+		"postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
 	} {
 		refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")
 	}
@@ -203,9 +210,11 @@ func TestValidate_RoleNeedsAServer(t *testing.T) {
 func TestValidate_HidesDatabasePasswords(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/", "postgres://me:hunter2@ho st/%zz", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
-		"postgres://host?password=hunter2", "mysql://host/runs?password=hunter2%zz", "postgres:me:hunter2@host/runs", "me:hunter2@host/runs",
-		"postgres://me:1/hunter2@host", "postgres://me:1#hunter2@host/runs", "host=db Password=hunter2 dbname=runs",
+		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/", "postgres://me:hunter2@ho st/%zz",
+		"mysql://me:hunter2@ho st/%zz", "http://:hunter2@", "postgres://host?password=hunter2",
+		"mysql://host/runs?password=hunter2%zz", "postgres:me:hunter2@host/runs", "me:hunter2@host/runs",
+		"postgres://me:1/hunter2@host", "postgres://me:1#hunter2@host/runs",
+		"host=db Password=hunter2 dbname=runs",
 	} {
 		message := refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")
 		if strings.Contains(message, "hunter2") {
@@ -216,7 +225,8 @@ func TestValidate_HidesDatabasePasswords(t *testing.T) {
 
 func TestConfig_DatabasePath(t *testing.T) {
 	t.Parallel()
-	if got := with(func(c *Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).DatabasePath(); got != "a/sqlite:b.db" {
+	if got := with(func(c *Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).
+		DatabasePath(); got != "a/sqlite:b.db" {
 		t.Errorf("the path is %q", got)
 	}
 }
@@ -228,9 +238,11 @@ func TestValidate_PublicOrigin(t *testing.T) {
 		accepts(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
 	}
 	for _, origin := range []string{
-		"", "null", "*", "board.example", "//board.example", "https://", "https://:443", "https://board.example/", "https://board.example/path",
-		"https://board.example?q", "https://board.example#f", "https://me:secret@board.example", "ftp://board.example", "HTTPS://board.example",
-		"https://board.example:port", "https:// board.example", "https://*.example/*",
+		"", "null", "*", "board.example", "//board.example", "https://", "https://:443",
+		"https://board.example/", "https://board.example/path", "https://board.example?q",
+		"https://board.example#f", "https://me:secret@board.example", "ftp://board.example",
+		"HTTPS://board.example", "https://board.example:port", "https:// board.example",
+		"https://*.example/*",
 	} {
 		refuses(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }),
 			"public-origin")
@@ -333,7 +345,9 @@ func TestValidate_ShortPasswordsNeedLoopback(t *testing.T) {
 		"äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
 		accepts(t, with(func(c *Config) { c.Auth = "me:" + password }))
 		for _, insecure := range []bool{false, true} {
-			config := with(func(c *Config) { c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure })
+			config := with(func(c *Config) {
+				c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure
+			})
 			if enough {
 				accepts(t, config)
 			} else if message := refuses(t, config, "auth"); strings.Contains(message, password) {

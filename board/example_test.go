@@ -89,11 +89,13 @@ func export(_ context.Context, _ *jobs.Run, in ExportInput) error {
 // A kind with inputs. Two exports of the same day never run at the same time.
 func ExampleTyped() {
 	b, stop := startBoard(board.Typed("export", export,
-		board.Title("Export tables"), board.Confirm("Export {tables} of {day}?"), board.Concurrency(1, "day")))
+		board.Title("Export tables"), board.Confirm("Export {tables} of {day}?"),
+		board.Concurrency(1, "day")))
 	defer stop()
 	ctx := context.Background()
 
-	batch, err := b.Enqueue(ctx, "export", board.Inputs(map[string]any{"day": "2026-11-27", "max_rows": 1000}))
+	batch, err := b.Enqueue(ctx, "export",
+		board.Inputs(map[string]any{"day": "2026-11-27", "max_rows": 1000}))
 	if err != nil {
 		panic(err)
 	}

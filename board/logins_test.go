@@ -42,9 +42,11 @@ func TestReadLoginFile_AcceptsHtpasswd(t *testing.T) {
 func TestReadLoginFile_RejectsWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{
-		"", "# nothing\n", "anna", "anna:", ":" + hashA, "anna:hunter2hunter2", "anna:{SHA}hunter2hunter2=", "anna:$apr1$x$hunter2hunter2",
-		"anna:" + hashA[:59], "anna:" + hashA + "x", "anna:" + strings.Replace(hashA, "$05$", "$31$", 1), "anna:" + strings.Replace(hashA, "$05$", "$03$", 1),
-		"anna:" + hashA + ":x", "anna:" + hashA + "\nanna:" + hashB, "an\x00na:" + hashA, "anna: " + hashA, "an\u202ena:" + hashA,
+		"", "# nothing\n", "anna", "anna:", ":" + hashA, "anna:hunter2hunter2", "anna:{SHA}hunter2hunter2=",
+		"anna:$apr1$x$hunter2hunter2", "anna:" + hashA[:59], "anna:" + hashA + "x",
+		"anna:" + strings.Replace(hashA, "$05$", "$31$", 1),
+		"anna:" + strings.Replace(hashA, "$05$", "$03$", 1), "anna:" + hashA + ":x",
+		"anna:" + hashA + "\nanna:" + hashB, "an\x00na:" + hashA, "anna: " + hashA, "an\u202ena:" + hashA,
 	} {
 		logins, err := readLoginFile(write(t, content))
 		if err == nil {

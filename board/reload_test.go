@@ -10,7 +10,8 @@ import (
 // A SIGHUP may come while the board starts.
 func TestReload_MayOverlapTheStart(t *testing.T) {
 	t.Parallel()
-	const file = "kinds: {backup: {run: [./missing.sh]}, NAME: {run: ['true']}}\n" // the first one has a warning
+	// the first one has a warning
+	const file = "kinds: {backup: {run: [./missing.sh]}, NAME: {run: ['true']}}\n"
 	config := newConfig(t)
 	config.Kinds = filepath.Join(t.TempDir(), "kinds.yaml")
 	writeFile(t, config.Kinds, strings.Replace(file, "NAME", "first", 1))

@@ -42,7 +42,8 @@ func subcommand(args []string) {
 	os.Exit(0)
 }
 
-// version returns the version of the main module, which the Go command takes from the checkout, and that of Go.
+// version returns the version of the main module, which the Go command takes from the checkout, and that of
+// Go.
 func version() string {
 	of := "of an unknown version"
 	if build, known := debug.ReadBuildInfo(); known {

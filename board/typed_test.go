@@ -66,17 +66,20 @@ func TestTyped_DeclaresInputs(t *testing.T) {
 		t.Errorf("there are %d inputs, want %d", len(inputs), len(types))
 	}
 	file := inputs["file"]
-	if file.Title != "File" || file.Help != "A picture." || !file.Required || file.PatternText() != "[a-z]+" ||
+	if file.Title != "File" || file.Help != "A picture." || !file.Required ||
+		file.PatternText() != "[a-z]+" ||
 		file.Min != "2" || file.Max != "9" {
 		t.Errorf("file is %+v", file)
 	}
 	if inputs["width"].Step != "1" || inputs["offset"].Step != "5" || inputs["factor"].Step != "" {
 		t.Error("integers are not whole, or a step is lost")
 	}
-	if !slices.Equal(inputs["sizes"].Default, []string{"small", "huge"}) || len(inputs["format"].Choices) != 2 {
+	if !slices.Equal(inputs["sizes"].Default, []string{"small", "huge"}) ||
+		len(inputs["format"].Choices) != 2 {
 		t.Errorf("the choices are %+v and %+v", inputs["sizes"], inputs["format"])
 	}
-	want := app.Policy{Timeout: time.Hour, Attempts: 2, Concurrency: 3, ConcurrencyKey: []string{"file", "width"}}
+	want := app.Policy{Timeout: time.Hour, Attempts: 2, Concurrency: 3,
+		ConcurrencyKey: []string{"file", "width"}}
 	info := kind.Info
 	if info.Title != "Resize" || info.Description == "" || info.Group != "Pictures" || info.Confirm == "" ||
 		!reflect.DeepEqual(info.Policy, want) {
@@ -105,18 +108,21 @@ func TestTyped_GivesValuesToTheWork(t *testing.T) {
 	limit, force, comment := -7, false, "-x"
 	full := everyInput{
 		File: "cat", Width: 12, Offset: -15, Factor: 1.25, DryRun: false, Day: day, Sizes: []string{"large"},
-		Format: "png", APIKey: "hunter2 hunter2", Notes: "a\nb", Until: &day, Limit: &limit, Force: &force, Comment: &comment,
+		Format: "png", APIKey: "hunter2 hunter2", Notes: "a\nb", Until: &day, Limit: &limit, Force: &force,
+		Comment: &comment,
 	}
 	in := enqueue(map[string]any{
-		"file": "cat", "width": 12, "offset": -15, "factor": 1.25, "dry_run": false, "day": day, "sizes": []string{"large"},
-		"format": "png", "api_key": "hunter2 hunter2", "notes": "a\r\nb", "until": "2026-11-27", "limit": -7, "force": false,
+		"file": "cat", "width": 12, "offset": -15, "factor": 1.25, "dry_run": false, "day": day,
+		"sizes": []string{"large"}, "format": "png", "api_key": "hunter2 hunter2", "notes": "a\r\nb",
+		"until": "2026-11-27", "limit": -7, "force": false,
 		"comment": "-x",
 	})
 	if !reflect.DeepEqual(in, full) {
 		t.Errorf("the work gets %+v, want %+v", in, full)
 	}
 	least := everyInput{File: "dog", Width: 800, Factor: 0.5, DryRun: true, Sizes: []string{"small", "huge"}}
-	if in := enqueue(map[string]any{"file": "dog", "limit": nil, "comment": ""}); !reflect.DeepEqual(in, least) {
+	if in := enqueue(map[string]any{"file": "dog", "limit": nil,
+		"comment": ""}); !reflect.DeepEqual(in, least) {
 		t.Errorf("without values the work gets %+v, want %+v", in, least)
 	}
 	// encoding/json writes some numbers with exponents, which an input does not have.
@@ -131,14 +137,15 @@ func TestEnqueue_ChecksInputs(t *testing.T) {
 	t.Parallel()
 	b := runBoard(t, Typed("resize", func(context.Context, *jobs.Run, everyInput) error { return nil }))
 	for want, values := range map[string]map[string]any{
-		"The input file is required.":               nil,
-		"width must be between 1 and 4000":          {"file": "cat", "width": 4001},
-		"width must be 1 plus a multiple of 1":      {"file": "cat", "width": 1.5},
-		"width must be a JSON number":               {"file": "cat", "width": "12"},
-		"color is not an input of this kind":        {"file": "cat", "color": "red"},
-		"format must be one of jpg, png":            {"file": "cat", "format": "gif"},
-		"The inputs cannot be encoded as JSON":      {"file": make(chan int)},
-		"day must be at least 2026-01-01":           {"file": "cat", "day": time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"The input file is required.":          nil,
+		"width must be between 1 and 4000":     {"file": "cat", "width": 4001},
+		"width must be 1 plus a multiple of 1": {"file": "cat", "width": 1.5},
+		"width must be a JSON number":          {"file": "cat", "width": "12"},
+		"color is not an input of this kind":   {"file": "cat", "color": "red"},
+		"format must be one of jpg, png":       {"file": "cat", "format": "gif"},
+		"The inputs cannot be encoded as JSON": {"file": make(chan int)},
+		"day must be at least 2026-01-01": {"file": "cat",
+			"day": time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"file must match [a-z]+":                    {"file": "CAT"},
 		"dry_run must be true or false":             {"file": "cat", "dry_run": "yes"},
 		"sizes must be any of small, large, huge":   {"file": "cat", "sizes": []string{"tiny"}},
@@ -265,7 +272,8 @@ func TestTyped_ErrorReachesNew(t *testing.T) {
 	}](); kind.Err == nil {
 		t.Error("an embedded field with a tag is accepted")
 	}
-	if err := fmt.Sprint(typedOf[struct{ time.Time }]().Err); !strings.Contains(err, "an embedded field cannot be an input") {
+	if err := fmt.Sprint(typedOf[struct{ time.Time }]().Err); !strings.Contains(err,
+		"an embedded field cannot be an input") {
 		t.Errorf("an embedded field gives %s", err)
 	}
 }
@@ -283,14 +291,16 @@ func TestTyped_LargeNumbersFailTheRun(t *testing.T) {
 	}
 	waitFor(t, "the run has failed", func() bool {
 		page, err := b.Store().Run(t.Context(), batch.First)
-		return err == nil && page.Run.Status == app.Failed && page.Run.Error == "the input n does not fit in int"
+		return err == nil && page.Run.Status == app.Failed &&
+			page.Run.Error == "the input n does not fit in int"
 	})
 }
 
 func TestSnakeCase_IsTheNameOfAnInput(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"Width": "width", "DryRun": "dry_run", "APIKey": "api_key", "ID": "id", "UserID": "user_id", "X": "x", "Size2": "size2",
+		"Width": "width", "DryRun": "dry_run", "APIKey": "api_key", "ID": "id", "UserID": "user_id", "X": "x",
+		"Size2":          "size2",
 		"HTTPServerName": "http_server_name",
 	} {
 		if got := snakeCase(name); got != want {

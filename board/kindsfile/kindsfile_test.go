@@ -56,14 +56,17 @@ func TestFile_DeclaresKindsInOrder(t *testing.T) {
 		t.Fatalf("kinds are %+v", kinds)
 	}
 	first := kinds[0]
-	if first.Title != "Back up a database" || first.Group != "Databases" || first.Confirm != "Back up {database} now?" {
+	if first.Title != "Back up a database" || first.Group != "Databases" ||
+		first.Confirm != "Back up {database} now?" {
 		t.Errorf("description is %+v", first.Kind)
 	}
-	policy := app.Policy{Timeout: 2 * time.Hour, Attempts: 2, Concurrency: 1, ConcurrencyKey: []string{"database"}}
+	policy := app.Policy{Timeout: 2 * time.Hour, Attempts: 2, Concurrency: 1,
+		ConcurrencyKey: []string{"database"}}
 	if fmt.Sprint(first.Policy) != fmt.Sprint(policy) {
 		t.Errorf("policy is %+v, want %+v", first.Policy, policy)
 	}
-	if second := kinds[1].Policy; second.Timeout != 30*time.Minute || second.Attempts != 1 || second.Concurrency != 0 {
+	if second := kinds[1].Policy; second.Timeout != 30*time.Minute || second.Attempts != 1 ||
+		second.Concurrency != 0 {
 		t.Errorf("policy by default is %+v", second)
 	}
 	if !filepath.IsAbs(first.Command.Path) || filepath.Base(first.Command.Path) != "backup.sh" {
@@ -73,7 +76,8 @@ func TestFile_DeclaresKindsInOrder(t *testing.T) {
 	for _, v := range first.Command.Env {
 		env = append(env, v.Name)
 	}
-	if !slices.Equal(env, []string{"LANG", "PGHOST", "PGPASSWORD", "API"}) || !filepath.IsAbs(first.Command.Env[2].File) {
+	if !slices.Equal(env, []string{"LANG", "PGHOST", "PGPASSWORD", "API"}) ||
+		!filepath.IsAbs(first.Command.Env[2].File) {
 		t.Errorf("variables are %+v", first.Command.Env)
 	}
 	if !first.Inputs[0].Word || first.Inputs[1].Word || first.Inputs[0].Choices[1].Label() != "Customers" {
@@ -86,61 +90,95 @@ func TestFile_KeepsScalarsAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := kinds[1].Command.Template.Words(nil), []string{"echo", "1.10", "012", "no"}; !slices.Equal(got, want) {
+	if got, want := kinds[1].Command.Template.Words(nil), []string{"echo", "1.10", "012",
+		"no"}; !slices.Equal(got, want) {
 		t.Errorf("words are %q, want %q", got, want)
 	}
 }
 
+// The beginning of a file with one kind, and of its inputs.
+const (
+	oneKind   = "kinds:\n  backup:\n    run: [./backup.sh]\n"
+	itsInputs = oneKind + "    inputs:\n"
+)
+
+// faulty are files with one fault each, and a part of the message about it.
+var faulty = []struct{ name, content, want string }{
+	{"empty", "", "kinds.yaml:1: the file is empty"},
+	{"no kinds", "kinds: {}\n", "kinds.yaml:1: there are no kinds"},
+	{"unknown key", oneKind + "    timout: 5m\n",
+		`kinds.yaml:4: backup: unknown key "timout", did you mean "timeout"?`},
+	{"unknown section", "kindz: {}\n", `kinds.yaml:1: unknown key "kindz", did you mean "kinds"?`},
+	{"unknown default", "defaults: {titel: x}\n" + oneKind, `kinds.yaml:1: unknown key "titel"`},
+	{"double key", oneKind + "    title: a\n    title: b\n",
+		`kinds.yaml:5: backup: the key "title" is there twice`},
+	{"double kind", oneKind + "  backup: {run: [ls]}\n",
+		`kinds.yaml:4: backup: the key "backup" is there twice`},
+	{"alias", oneKind + "    title: *a\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
+	{"anchor", oneKind + "    title: &a b\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
+	{"tag", oneKind + "    title: !!str b\n", "kinds.yaml:4: backup: tags are not allowed"},
+	{"null", oneKind + "    title:\n", "kinds.yaml:4: backup: a value is missing here (null)"},
+	{"tilde", oneKind + "    title: ~\n", "kinds.yaml:4: backup: a value is missing here (null)"},
+	{"merge", oneKind + "    <<: {title: a}\n", "kinds.yaml:4: backup:"},
+	{"text is a list", oneKind + "    title: [a]\n",
+		"kinds.yaml:4: backup: title must be a text, not a list"},
+	{"number is a text", oneKind + "    attempts: two\n",
+		`kinds.yaml:4: backup: attempts must be a whole number, not "two"`},
+	{"number is quoted", oneKind + "    attempts: \"2\"\n", "backup: attempts must be a whole number"},
+	{"attempts 0", oneKind + "    attempts: 0\n",
+		"kinds.yaml:4: backup: attempts must be between 1 and 1000"},
+	{"timeout without unit", oneKind + "    timeout: 30\n", `backup: timeout must be a duration above 0`},
+	{"timeout 0", oneKind + "    timeout: 0s\n", "backup: timeout must be a duration above 0"},
+	{"run missing", "kinds:\n  backup:\n    title: x\n",
+		"kinds.yaml:2: backup: run, the words of the command, is missing"},
+	{"run is text", "kinds:\n  backup:\n    run: ./backup.sh\n",
+		"kinds.yaml:3: backup: run must be a list"},
+	{"no program", "kinds:\n  backup:\n    run: ['', x]\n",
+		"kinds.yaml:3: backup: the first word of run, the program, is empty"},
+	{"kind name", "kinds:\n  Backup:\n    run: [ls]\n",
+		`kinds.yaml:2: Backup: "Backup" is not a name of a kind`},
+	{"simulated", "kinds:\n  simulated:\n    run: [ls]\n",
+		"kinds.yaml:2: simulated: the name simulated is taken"},
+	{"syntax", oneKind + "    title: [a\n", "kinds.yaml:4: "},
+	{"second document", oneKind + "---\nkinds: {}\n", "a second document begins"},
+	{"placeholder", "kinds:\n  backup:\n    run:\n      - ./backup.sh\n      - '{x}'\n",
+		"kinds.yaml:5: backup: {x} is not one of its inputs"},
+	{"bad default", itsInputs + "      - {name: a, type: number, min: 1, default: 0}\n",
+		"kinds.yaml:5: backup: input a: the default must be at least 1"},
+	{"dash default", "kinds:\n  backup:\n    run: [./backup.sh, '{a}']\n    inputs:\n      - name: a\n" +
+		"        type: text\n        default: -x\n",
+		"kinds.yaml:7: backup: input a: the default must not begin with -"},
+	{"secret default", itsInputs + "      - {name: a, type: secret, default: x}\n",
+		"backup: input a: default is not for the type secret"},
+	{"list default", itsInputs + "      - {name: a, type: choices, choices: [x], default: x}\n",
+		"backup: input a: the default of the type choices is a list"},
+	{"unknown type", itsInputs + "      - {name: a, type: txt}\n",
+		`kinds.yaml:5: backup: input a: unknown type "txt"`},
+	{"input key", itsInputs + "      - {name: a, type: text, requird: true}\n",
+		`kinds.yaml:5: backup: unknown key "requird", did you mean "required"?`},
+	{"input without type", itsInputs + "      - {name: a}\n", "kinds.yaml:5: backup: an input needs a type"},
+	{"two inputs", itsInputs + "      - {name: a, type: text}\n      - {name: a, type: text}\n",
+		"kinds.yaml:6: backup: two inputs are named a"},
+	{"input name", itsInputs + "      - {name: A, type: text}\n", `backup: input A: "A" is not a name`},
+	{"pattern", itsInputs + "      - {name: a, type: text, pattern: '('}\n",
+		"kinds.yaml:5: backup: input a: error parsing regexp"},
+	{"secret key", itsInputs +
+		"      - {name: a, type: secret}\n    concurrency: 1\n    concurrency_key: [a]\n",
+		"kinds.yaml:7: backup: concurrency_key: {a} is a secret"},
+	{"confirm", itsInputs + "      - {name: a, type: secret}\n    confirm: 'Use {a}?'\n",
+		"kinds.yaml:6: backup: confirm: {a} is a secret"},
+	{"env name", oneKind + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: INPUT_A is taken"},
+	{"env reference", oneKind + "    env: {A: {file: a, env: b}}\n",
+		"kinds.yaml:4: backup: a reference is either"},
+	{"key of no limit", itsInputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n",
+		"backup: concurrency_key: it needs concurrency"},
+}
+
 func TestFile_FaultsAreOneLine(t *testing.T) {
-	const head = "kinds:\n  backup:\n    run: [./backup.sh]\n"
-	const inputs = head + "    inputs:\n"
-	for _, test := range []struct{ name, content, want string }{
-		{"empty", "", "kinds.yaml:1: the file is empty"},
-		{"no kinds", "kinds: {}\n", "kinds.yaml:1: there are no kinds"},
-		{"unknown key", head + "    timout: 5m\n", `kinds.yaml:4: backup: unknown key "timout", did you mean "timeout"?`},
-		{"unknown section", "kindz: {}\n", `kinds.yaml:1: unknown key "kindz", did you mean "kinds"?`},
-		{"unknown default", "defaults: {titel: x}\n" + head, `kinds.yaml:1: unknown key "titel"`},
-		{"double key", head + "    title: a\n    title: b\n", `kinds.yaml:5: backup: the key "title" is there twice`},
-		{"double kind", head + "  backup: {run: [ls]}\n", `kinds.yaml:4: backup: the key "backup" is there twice`},
-		{"alias", head + "    title: *a\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
-		{"anchor", head + "    title: &a b\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
-		{"tag", head + "    title: !!str b\n", "kinds.yaml:4: backup: tags are not allowed"},
-		{"null", head + "    title:\n", "kinds.yaml:4: backup: a value is missing here (null)"},
-		{"tilde", head + "    title: ~\n", "kinds.yaml:4: backup: a value is missing here (null)"},
-		{"merge", head + "    <<: {title: a}\n", "kinds.yaml:4: backup:"},
-		{"text is a list", head + "    title: [a]\n", "kinds.yaml:4: backup: title must be a text, not a list"},
-		{"number is a text", head + "    attempts: two\n", `kinds.yaml:4: backup: attempts must be a whole number, not "two"`},
-		{"number is quoted", head + "    attempts: \"2\"\n", "backup: attempts must be a whole number"},
-		{"attempts 0", head + "    attempts: 0\n", "kinds.yaml:4: backup: attempts must be between 1 and 1000"},
-		{"timeout without unit", head + "    timeout: 30\n", `backup: timeout must be a duration above 0`},
-		{"timeout 0", head + "    timeout: 0s\n", "backup: timeout must be a duration above 0"},
-		{"run missing", "kinds:\n  backup:\n    title: x\n", "kinds.yaml:2: backup: run, the words of the command, is missing"},
-		{"run is text", "kinds:\n  backup:\n    run: ./backup.sh\n", "kinds.yaml:3: backup: run must be a list"},
-		{"no program", "kinds:\n  backup:\n    run: ['', x]\n", "kinds.yaml:3: backup: the first word of run, the program, is empty"},
-		{"kind name", "kinds:\n  Backup:\n    run: [ls]\n", `kinds.yaml:2: Backup: "Backup" is not a name of a kind`},
-		{"simulated", "kinds:\n  simulated:\n    run: [ls]\n", "kinds.yaml:2: simulated: the name simulated is taken"},
-		{"syntax", head + "    title: [a\n", "kinds.yaml:4: "},
-		{"second document", head + "---\nkinds: {}\n", "a second document begins"},
-		{"placeholder", "kinds:\n  backup:\n    run:\n      - ./backup.sh\n      - '{x}'\n", "kinds.yaml:5: backup: {x} is not one of its inputs"},
-		{"bad default", inputs + "      - {name: a, type: number, min: 1, default: 0}\n", "kinds.yaml:5: backup: input a: the default must be at least 1"},
-		{"dash default", "kinds:\n  backup:\n    run: [./backup.sh, '{a}']\n    inputs:\n      - name: a\n        type: text\n        default: -x\n",
-			"kinds.yaml:7: backup: input a: the default must not begin with -"},
-		{"secret default", inputs + "      - {name: a, type: secret, default: x}\n", "backup: input a: default is not for the type secret"},
-		{"list default", inputs + "      - {name: a, type: choices, choices: [x], default: x}\n", "backup: input a: the default of the type choices is a list"},
-		{"unknown type", inputs + "      - {name: a, type: txt}\n", `kinds.yaml:5: backup: input a: unknown type "txt"`},
-		{"input key", inputs + "      - {name: a, type: text, requird: true}\n", `kinds.yaml:5: backup: unknown key "requird", did you mean "required"?`},
-		{"input without type", inputs + "      - {name: a}\n", "kinds.yaml:5: backup: an input needs a type"},
-		{"two inputs", inputs + "      - {name: a, type: text}\n      - {name: a, type: text}\n", "kinds.yaml:6: backup: two inputs are named a"},
-		{"input name", inputs + "      - {name: A, type: text}\n", `backup: input A: "A" is not a name`},
-		{"pattern", inputs + "      - {name: a, type: text, pattern: '('}\n", "kinds.yaml:5: backup: input a: error parsing regexp"},
-		{"secret key", inputs + "      - {name: a, type: secret}\n    concurrency: 1\n    concurrency_key: [a]\n", "kinds.yaml:7: backup: concurrency_key: {a} is a secret"},
-		{"confirm", inputs + "      - {name: a, type: secret}\n    confirm: 'Use {a}?'\n", "kinds.yaml:6: backup: confirm: {a} is a secret"},
-		{"env name", head + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: INPUT_A is taken"},
-		{"env reference", head + "    env: {A: {file: a, env: b}}\n", "kinds.yaml:4: backup: a reference is either"},
-		{"key of no limit", inputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n", "backup: concurrency_key: it needs concurrency"},
-	} {
+	for _, test := range faulty {
 		_, err := parse(t, test.content)
-		if err == nil || !strings.HasPrefix(err.Error(), test.want) && !strings.Contains(err.Error(), test.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) &&
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error is %v, want %s", test.name, err, test.want)
 			continue
 		}
@@ -176,12 +214,15 @@ func TestFile_NamesTheKindOfAFault(t *testing.T) {
 
 func TestFile_CountsLines(t *testing.T) {
 	for name, before := range map[string]string{
-		"literal": "    description: |\n      a\n\n      b\n", "folded": "    description: >-\n      a\n      b\n\n\n",
-		"quoted": "    description: \"a\n      b\n\n      c\"\n", "plain": "    description: a\n      b\n      c\n",
-		"comments": "    # a\n\n    # b\n\n", "list": "    concurrency_key:\n    - a\n\n    - b\n", "CRLF": "    title: a\r\n\r\n",
+		"literal": "    description: |\n      a\n\n      b\n",
+		"folded":  "    description: >-\n      a\n      b\n\n\n",
+		"quoted":  "    description: \"a\n      b\n\n      c\"\n",
+		"plain":   "    description: a\n      b\n      c\n", "comments": "    # a\n\n    # b\n\n",
+		"list": "    concurrency_key:\n    - a\n\n    - b\n", "CRLF": "    title: a\r\n\r\n",
 		"brackets": "    env: {\n      A: b,\n\n      C: d}\n",
 	} {
-		content := "\ufeff# a kind\n---\nkinds:\n  backup:\n    run: [./backup.sh]\n" + before + "    timout: 1h\n"
+		content := "\ufeff# a kind\n---\nkinds:\n  backup:\n    run: [./backup.sh]\n" + before +
+			"    timout: 1h\n"
 		want := fmt.Sprintf("kinds.yaml:%d: backup: unknown key", 6+strings.Count(before, "\n"))
 		if _, err := parse(t, content); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %s", name, err, want)

@@ -34,12 +34,15 @@ func TestFile_HasHundredsOfKinds(t *testing.T) {
 func TestFile_RefusesWhatTakesLong(t *testing.T) {
 	lines := func(text string) string { return strings.Repeat(text, 20_000) }
 	for name, content := range map[string]string{
-		"brackets": lines("["), "dashes": lines("- "), "keys": lines("a:\n"), "kinds": "kinds:\n" + lines("  a: {}\n"),
-		"few keys": strings.Repeat("a:\n", maxKeys+1), "few brackets": strings.Repeat("[", maxDepth+1),
-		"braces with keys": "a: {" + lines("b: c,"), "words": strings.Repeat("!a ", maxTokens+1), "stairs": stairs(100), "too large": strings.Repeat("#", MaxSize+1),
+		"brackets": lines("["), "dashes": lines("- "), "keys": lines("a:\n"),
+		"kinds": "kinds:\n" + lines("  a: {}\n"), "few keys": strings.Repeat("a:\n", maxKeys+1),
+		"few brackets": strings.Repeat("[", maxDepth+1), "braces with keys": "a: {" + lines("b: c,"),
+		"words": strings.Repeat("!a ", maxTokens+1), "stairs": stairs(100),
+		"too large": strings.Repeat("#", MaxSize+1),
 	} {
 		_, err := Parse("kinds.yaml", []byte(content))
-		if err == nil || !strings.Contains(err.Error(), "more than") && !strings.Contains(err.Error(), "larger") {
+		if err == nil || !strings.Contains(err.Error(), "more than") &&
+			!strings.Contains(err.Error(), "larger") {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 	}
@@ -48,9 +51,10 @@ func TestFile_RefusesWhatTakesLong(t *testing.T) {
 func TestFile_RefusesWhatIsNoFile(t *testing.T) {
 	lines := func(text string) string { return strings.Repeat(text, 5000) }
 	for name, content := range map[string]string{
-		"question marks": lines("? "), "documents": lines("---\n"), "anchors": lines("&a "), "aliases": lines("*a "),
-		"quotes": lines("\""), "text": lines("x"), "lines": lines("x\n"), "comments": lines("# x\n"), "blanks": lines(" \n"),
-		"tabs": lines("\t"), "literal": "a: |\n" + lines("  x\n"), "quoted": "a: \"" + lines("x\n"), "key": lines("x") + ": y",
+		"question marks": lines("? "), "documents": lines("---\n"), "anchors": lines("&a "),
+		"aliases": lines("*a "), "quotes": lines("\""), "text": lines("x"), "lines": lines("x\n"),
+		"comments": lines("# x\n"), "blanks": lines(" \n"), "tabs": lines("\t"),
+		"literal": "a: |\n" + lines("  x\n"), "quoted": "a: \"" + lines("x\n"), "key": lines("x") + ": y",
 		"bytes": "\xff\xfe", "zeros": lines("\x00"),
 	} {
 		_, err := Parse("kinds.yaml", []byte(content))
