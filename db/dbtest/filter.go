@@ -35,7 +35,8 @@ func testFilters(t *testing.T, subject Subject) {
 		_, err := f.store.Cancel(ctx, 1)
 		f.ok(err)
 		page := f.page(app.Query{Filter: app.Filter{Kind: kind}})
-		if page.Tabs.Counts[app.Cancelled] != 1 || page.MatchCount != app.CountedMatches || !page.MatchCountCapped {
+		if page.Tabs.Counts[app.Cancelled] != 1 || page.MatchCount != app.CountedMatches ||
+			!page.MatchCountCapped {
 			t.Errorf("after a cancellation the page has %+v and %d matches", page.Tabs, page.MatchCount)
 		}
 	})

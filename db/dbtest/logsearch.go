@@ -47,7 +47,8 @@ func testLogSearch(t *testing.T, subject Subject) {
 		f.save(run, app.LogLine{Stream: app.Stderr, Text: "between\n"}, app.LogLine{Text: "k ful"})
 		f.save(run, app.LogLine{Text: "l\n"}, app.LogLine{Text: "10% full"}, app.LogLine{Text: "\r100%\n"})
 		f.save(run, app.LogLine{Stream: app.Stderr, Text: "a f\x1b[31mu\x1b[mll ÄRGER\n"},
-			app.LogLine{Text: "not it"}, app.LogLine{Stream: app.ServerLog, Text: "attempt 2\n"}, app.LogLine{Text: "fu"},
+			app.LogLine{Text: "not it"}, app.LogLine{Stream: app.ServerLog, Text: "attempt 2\n"},
+			app.LogLine{Text: "fu"},
 			app.LogLine{Stream: app.ServerLog, Text: "attempt 3\n"}, app.LogLine{Text: "ll, the end is open"})
 		for text, want := range map[string]string{
 			"full":       "Disk FULL, twice full|a disk full|a full ÄRGER",

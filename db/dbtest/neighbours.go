@@ -47,7 +47,8 @@ func checkNeighbours(f fixture) {
 	failures := app.ByStatus(app.Failed).Filter
 	f.wantNeighbours(failures, failed.ID, app.Neighbours{})
 	f.wantNeighbours(failures, third.ID, app.Neighbours{Older: failed.ID})
-	f.wantNeighbours(app.Filter{Failure: f.get(failed.ID).Failure}, first.ID, app.Neighbours{Newer: failed.ID})
+	f.wantNeighbours(app.Filter{Failure: f.get(failed.ID).Failure}, first.ID,
+		app.Neighbours{Newer: failed.ID})
 }
 
 func (f fixture) wantNeighbours(filter app.Filter, run int64, want app.Neighbours) {

@@ -91,8 +91,9 @@ func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 		id := batch.First + int64(i)
 		m.runs[id] = app.ProcessRun{
 			ID: id, Kind: request.Kind, Status: app.Created, Version: 1,
-			CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(), Progress: app.Progress{Percent: app.NoPercent},
-			InputCount: len(request.Inputs), Inputs: app.NewRunInputs(request.Inputs),
+			CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(),
+			Progress: app.Progress{Percent: app.NoPercent}, InputCount: len(request.Inputs),
+			Inputs: app.NewRunInputs(request.Inputs),
 		}
 		m.last = id
 	}

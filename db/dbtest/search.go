@@ -34,7 +34,8 @@ func testSearch(t *testing.T, subject Subject) {
 	})
 	t.Run("says that there is no run with a number", func(t *testing.T) { checkMissingRun(open(t, subject)) })
 	t.Run("does not find bulk runs", func(t *testing.T) { checkOwnTexts(t, subject) })
-	t.Run("does not find an error that a retry cleared", func(t *testing.T) { checkCleared(open(t, subject)) })
+	t.Run("does not find an error that a retry cleared",
+		func(t *testing.T) { checkCleared(open(t, subject)) })
 	t.Run("finds the current texts after random changes", func(t *testing.T) { checkIndexed(t, subject) })
 }
 

@@ -75,9 +75,9 @@ func checkScripts(t *testing.T, f fixture) {
 	for text, want := range map[string][]app.ProcessRun{
 		"失败": {chinese}, "败": {other,
 			chinese}, "失败E1234": {chinese}, "E1234": {chinese}, "e12": {chinese}, "E123": {chinese},
-		"连接失败": {chinese}, "接失": {chinese}, "败E1234": {chinese}, "重试": {chinese}, "数据库 失败": {chinese}, "库失败": nil,
-		"失敗": {japanese}, "ベース": {japanese}, "バックアップ": {japanese}, "クアッ": {japanese}, "ー": {japanese}, "ﾊﾞｯｸ": {japanese},
-		"ハック": {other}, "しました": {other, japanese},
+		"连接失败": {chinese}, "接失": {chinese}, "败E1234": {chinese}, "重试": {chinese},
+		"数据库 失败": {chinese}, "库失败": nil, "失敗": {japanese}, "ベース": {japanese}, "バックアップ": {japanese},
+		"クアッ": {japanese}, "ー": {japanese}, "ﾊﾞｯｸ": {japanese}, "ハック": {other}, "しました": {other, japanese},
 		"데이터": {korean}, "베이스": {korean}, "연결": {korean}, "끊": {korean}, "에서 연결이": {korean},
 		"ฐานข้อมูล": {thai}, "ล้มเหลว": {thai}, "เชื่อม": {thai},
 		"हिन्दी": {other}, "हिन": {other}, "失敗しました": {japanese},

@@ -136,7 +136,8 @@ func BenchmarkPage(b *testing.B) {
 func BenchmarkWaiting(b *testing.B) {
 	store := benchmarkStore(b)
 	for b.Loop() {
-		if runs, err := store.FetchDue(ctx, []app.DueKind{{Name: kind}}, 800); err != nil || len(runs) != 800 {
+		if runs, err := store.FetchDue(ctx, []app.DueKind{{Name: kind}}, 800); err != nil ||
+			len(runs) != 800 {
 			b.Fatal(len(runs), err)
 		}
 	}

@@ -73,7 +73,8 @@ func TestFailures_WithoutRunsArePruned(t *testing.T) {
 		later                  time.Duration
 		failures, hours, shown int
 	}{
-		{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 2, 0, 1}, {88 * day, 2, 0, 1}, {day, 1, 0, 1},
+		{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 2, 0, 1},
+		{88 * day, 2, 0, 1}, {day, 1, 0, 1},
 	} {
 		clock.advance(step.later)
 		if err := store.pruneFailures(ctx); err != nil {

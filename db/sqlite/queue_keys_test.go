@@ -116,7 +116,8 @@ func TestFetchDue_FindsRunsWithoutKey(t *testing.T) {
 	if err := store.ApplyDefinitions(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got := fetchKeys(t, store, 10, 10); !slices.Equal(got, []int64{old, old + 1, old + 2, shop, shop + 1}) {
+	if got := fetchKeys(t, store, 10, 10); !slices.Equal(got,
+		[]int64{old, old + 1, old + 2, shop, shop + 1}) {
 		t.Errorf("with keys, the runs %v are fetched", got)
 	}
 	if got := fetchKeys(t, store, 10, 10, "shop"); len(got) != 0 {

@@ -200,7 +200,8 @@ func TestCounts_OfLargeFileAreRepairedIfImpossible(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path, _ := crashed(t, 0)
-			change(t, path, c.spoil+"; CREATE TABLE ballast (b); INSERT INTO ballast VALUES (zeroblob("+fmt.Sprint(quickCheckLimit)+"))")
+			change(t, path, c.spoil+"; CREATE TABLE ballast (b); INSERT INTO ballast VALUES (zeroblob("+
+				fmt.Sprint(quickCheckLimit)+"))")
 			store, _ := openLogged(t, path)
 			page, err := store.Page(ctx, app.Query{})
 			if right := page.Counts == (app.Counts{4, 0, 2, 2, 2}); err != nil || right != c.right {

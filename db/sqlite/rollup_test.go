@@ -72,7 +72,10 @@ func TestRollups_AreSavedWithoutOtherWrites(t *testing.T) {
 	defer stop()
 	create(t, store, 5)
 	<-notified
-	until(t, "it is written", func() bool { _, flow := written(app.Last24Hours.Step()); return flow.Created == 5 })
+	until(t, "it is written", func() bool {
+		_, flow := written(app.Last24Hours.Step())
+		return flow.Created == 5
+	})
 	wantWritten(t, store, app.Counters{Created: 5})
 	if len(notified) > 0 {
 		t.Error("subscribers were notified although no run has changed")
@@ -131,7 +134,8 @@ func TestRollups_AddUpWithinStep(t *testing.T) {
 			clock.Advance(app.Last15Minutes.Step())
 		}
 	}
-	until(t, "all is written", func() bool { _, flow := written(app.Last24Hours.Step()); return flow.Completed == 5 })
+	until(t, "all is written",
+		func() bool { _, flow := written(app.Last24Hours.Step()); return flow.Completed == 5 })
 	recent, _ := written(app.Last15Minutes.Step())
 	day, _ := written(app.Last24Hours.Step())
 	stats, err := store.Statistics(ctx, app.Last24Hours)
@@ -220,7 +224,8 @@ func TestRollups_SkipDamagedHistogram(t *testing.T) {
 	closeStore(t, openStore(t, Options{Path: path}))
 	now := time.Now()
 	change(t, path, fmt.Sprintf(`INSERT INTO rollups VALUES (%d, %d, 'x', 0, 1, 0, 2, 0, 0, 0, x'ffffffffffffffffff01ff', x'00')`,
-		app.Last15Minutes.Step().Milliseconds(), now.Add(-time.Minute).Truncate(app.Last15Minutes.Step()).UnixMilli()))
+		app.Last15Minutes.Step().Milliseconds(),
+		now.Add(-time.Minute).Truncate(app.Last15Minutes.Step()).UnixMilli()))
 	stats, err := openStore(t, Options{Path: path}).Statistics(ctx, app.Last24Hours)
 	if sum := app.Sum(stats.Recent.Counters); err != nil || sum != (app.Counters{Created: 1, Started: 2}) {
 		t.Errorf("they are %+v: %v", sum, err)
@@ -254,7 +259,8 @@ func TestPlan_UnhandledKindsUseKindIndex(t *testing.T) {
 func BenchmarkUnserved(b *testing.B) {
 	for _, kinds := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(kinds), func(b *testing.B) {
-			store := newStore(b, Options{Synchronous: "normal", Kinds: func() []string { return []string{"0"} }})
+			store := newStore(b,
+				Options{Synchronous: "normal", Kinds: func() []string { return []string{"0"} }})
 			for i := range 100 {
 				if _, err := store.Create(ctx,
 					app.CreateRequest{Kind: fmt.Sprint(i % kinds), Count: app.MaxCount}); err != nil {

@@ -30,7 +30,8 @@ func TestSearch_IndexesOlderTexts(t *testing.T) {
 		{Name: "first", Type: app.TextInput, Texts: []string{"hay"}},
 		{Name: "second", Type: app.ChoicesInput, Texts: []string{"other", "needle"}},
 	})
-	createWith(t, store, 1, app.InputValues{{Name: "token", Type: app.SecretInput, Texts: []string{"needle"}}})
+	createWith(t, store, 1, app.InputValues{{Name: "token", Type: app.SecretInput,
+		Texts: []string{"needle"}}})
 	closeStore(t, store)
 	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, "full"), 1)
 	if err != nil {

@@ -20,7 +20,8 @@ func TestSQLite_IsQueueStore(t *testing.T) {
 	dbtest.RunQueue(t, suiteSubject)
 }
 
-var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite, Exec: execForSuite}
+var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite,
+	Exec: execForSuite}
 
 func execForSuite(t dbtest.TB, store dbtest.Store, statement string) {
 	t.Helper()
@@ -49,10 +50,12 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	writeEmptyFile(t, path)
 	return openSuiteStore(t, Options{
 		Path: path, Synchronous: "normal", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
-		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: func() []string { return settings.Kinds },
+		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes,
+		Kinds:   func() []string { return settings.Kinds },
 		Workers: settings.Workers,
 		Now:     settings.Now, searched: settings.Searched,
-		Definitions: settings.Definitions, Secrets: func() *app.SecretBox { return settings.Secrets }, StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
+		Definitions: settings.Definitions, Secrets: func() *app.SecretBox { return settings.Secrets },
+		StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
