@@ -184,7 +184,9 @@ func FuzzPath(f *testing.F) {
 		f.Add(seed)
 	}
 	ask := fuzzed(f, Options{})
-	if answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/7") }); answer.StatusCode() != 200 {
+	if answer := ask(func(r *fasthttp.Request) {
+		r.SetRequestURI("/process_runs/7")
+	}); answer.StatusCode() != 200 {
 		f.Fatalf("a run is answered with %d", answer.StatusCode()) // the checks below need existing runs
 	}
 	f.Fuzz(func(t *testing.T, path string) {

@@ -19,10 +19,11 @@ func BenchmarkKinds(b *testing.B) {
 	const count = 1000
 	var kinds []jobs.Kind
 	for n := range count {
-		info := app.Kind{Title: fmt.Sprint("Kind ", n), Group: fmt.Sprint("Group ", n/50), Inputs: []app.Input{
-			{Name: "text", Type: app.TextInput}, {Name: "flag", Type: app.FlagInput},
-			{Name: "choice", Type: app.ChoiceInput, Choices: []app.Choice{{Value: "a"}, {Value: "b"}}},
-		}}
+		info := app.Kind{Title: fmt.Sprint("Kind ", n), Group: fmt.Sprint("Group ", n/50),
+			Inputs: []app.Input{
+				{Name: "text", Type: app.TextInput}, {Name: "flag", Type: app.FlagInput},
+				{Name: "choice", Type: app.ChoiceInput, Choices: []app.Choice{{Value: "a"}, {Value: "b"}}},
+			}}
 		work := func(context.Context, *jobs.Run) error { return nil }
 		kinds = append(kinds, jobs.Kind{Name: fmt.Sprint("kind-", n), Info: info, Work: work})
 	}

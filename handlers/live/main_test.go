@@ -41,7 +41,8 @@ func newRegistry(t fataler, names ...string) *jobs.Registry {
 	t.Helper()
 	var kinds []jobs.Kind
 	for _, name := range names {
-		kinds = append(kinds, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return nil }})
+		kinds = append(kinds, jobs.Kind{Name: name,
+			Work: func(context.Context, *jobs.Run) error { return nil }})
 	}
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
