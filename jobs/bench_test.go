@@ -32,7 +32,8 @@ func BenchmarkQueue(b *testing.B) {
 func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	store := openForBench(b, synchronous)
 	for left := b.N; left > 0; left -= app.MaxCount {
-		if _, err := store.Create(b.Context(), app.CreateRequest{Kind: "nothing", Count: min(left, app.MaxCount)}); err != nil {
+		if _, err := store.Create(b.Context(),
+			app.CreateRequest{Kind: "nothing", Count: min(left, app.MaxCount)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -72,7 +73,8 @@ func BenchmarkPickup(b *testing.B) {
 				time.Sleep(2*time.Millisecond + rand.N(5*time.Millisecond)) // let the queue become idle
 				b.StartTimer()
 				began := time.Now()
-				if _, err := store.Create(b.Context(), app.CreateRequest{Kind: "nothing", Count: 1}); err != nil {
+				if _, err := store.Create(b.Context(),
+					app.CreateRequest{Kind: "nothing", Count: 1}); err != nil {
 					b.Fatal(err)
 				}
 				waits = append(waits, (<-picked).Sub(began))
@@ -86,7 +88,8 @@ func BenchmarkPickup(b *testing.B) {
 
 func openForBench(b *testing.B, synchronous string) *sqlite.Store {
 	store, err := sqlite.Open(b.Context(), sqlite.Options{
-		Path: filepath.Join(b.TempDir(), "runs.db"), Synchronous: synchronous, Log: slog.New(slog.DiscardHandler),
+		Path: filepath.Join(b.TempDir(), "runs.db"), Synchronous: synchronous,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -16,13 +16,16 @@ import (
 )
 
 // startActions starts a queue for bulk actions.
-func startActions(t *testing.T, queueStore app.QueueStore, actions app.BulkRunner) (stop func(), stopped <-chan struct{}) {
+func startActions(
+	t *testing.T, queueStore app.QueueStore, actions app.BulkRunner,
+) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
 		Store: queueStore, Workers: 2, MaxCrashes: maxCrashes,
 		Executor: &jobs.Executor{
-			Store: queueStore, Registry: jobs.BulkRegistry(actions), MaxAttempts: 1, RunTimeout: 10 * time.Minute,
-			Log: slog.New(slog.DiscardHandler),
+			Store: queueStore, Registry: jobs.BulkRegistry(actions), MaxAttempts: 1,
+			RunTimeout: 10 * time.Minute,
+			Log:        slog.New(slog.DiscardHandler),
 		},
 	})
 }

@@ -17,10 +17,11 @@ import (
 // hostileTexts are texts that a shell, an option parser or a template would read as more than data.
 func hostileTexts(marker string) []string {
 	return []string{
-		`'`, `"`, `a'b"c`, "$(touch " + marker + ")", "`touch " + marker + "`", "; touch " + marker, "&& touch " + marker,
-		"| touch " + marker, "> " + marker, "x' ; touch " + marker + " #", `x" ; touch ` + marker + ` #`, "${HOME}", "$HOME",
-		"*", "?", "[a-z]*", "~", "~root", "{a,b}", "{database}", "{{database}}", "%s%n", `\`, `\n`, `\x00`, "!!", "#", "=",
-		"a b  c", " a ", "ünïcödé 日本語 🚀", "e\u0301", "\u200b", "\ufeff", "--", "-", "--help", "-rf", "-c touch " + marker,
+		`'`, `"`, `a'b"c`, "$(touch " + marker + ")", "`touch " + marker + "`", "; touch " + marker,
+		"&& touch " + marker, "| touch " + marker, "> " + marker, "x' ; touch " + marker + " #",
+		`x" ; touch ` + marker + ` #`, "${HOME}", "$HOME", "*", "?", "[a-z]*", "~", "~root", "{a,b}",
+		"{database}", "{{database}}", "%s%n", `\`, `\n`, `\x00`, "!!", "#", "=", "a b  c", " a ",
+		"ünïcödé 日本語 🚀", "e\u0301", "\u200b", "\ufeff", "--", "-", "--help", "-rf", "-c touch " + marker,
 		"/etc/passwd", "../../etc/passwd", "true", "null", "0", "1e9", "<b>", "&amp;", "</script>", "\u2028",
 		strings.Repeat("x", 1000), strings.Repeat("🚀", 1000),
 	}
@@ -45,7 +46,8 @@ func TestCommand_ReceivesHostileValuesUnchanged(t *testing.T) {
 		given, words := map[string][]string{}, []string{}
 		for n, text := range texts {
 			given[fmt.Sprint("text", n)] = []string{text}
-			given[fmt.Sprint("lines", n)] = []string{strings.Join([]string{text, texts[(n+1)%len(texts)], "", text}, "\n")}
+			given[fmt.Sprint("lines",
+				n)] = []string{strings.Join([]string{text, texts[(n+1)%len(texts)], "", text}, "\n")}
 			given[fmt.Sprint("secret", n)] = []string{text}
 			words = append(words, text, "--text="+text)
 		}
@@ -109,7 +111,8 @@ func TestCommand_ShellScriptCannotBeInjected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAttempts(t, jobs.Command{Name: "job", Path: program, Template: template, Dir: dir}.Kind(app.Kind{}))
+	a := newAttempts(t, jobs.Command{Name: "job", Path: program, Template: template,
+		Dir: dir}.Kind(app.Kind{}))
 	texts := hostileTexts(marker)
 	for len(texts)%textsAtOnce > 0 {
 		texts = append(texts, "'")

@@ -82,7 +82,8 @@ func dumpKind(t *testing.T, run []string, inputs []app.Input, env ...jobs.EnvVar
 	}
 	path = filepath.Join(t.TempDir(), "dump")
 	c := jobs.Command{
-		Name: "job", Path: program, Template: template, Env: append(env, jobs.EnvVar{Name: dumpVariable, Text: path}),
+		Name: "job", Path: program, Template: template,
+		Env: append(env, jobs.EnvVar{Name: dumpVariable, Text: path}),
 	}
 	return c.Kind(app.Kind{}), path
 }
@@ -119,24 +120,28 @@ func TestCommand_ReceivesEachType(t *testing.T) {
 		{Name: "level", Type: app.NumberInput},
 		{Name: "compress", Type: app.FlagInput, Flag: "--gzip"},
 		{Name: "dry", Type: app.FlagInput, Flag: "--dry"},
-		{Name: "tags", Type: app.ChoicesInput, Choices: []app.Choice{{Value: "b c"}, {Value: "a"}, {Value: "d"}}},
+		{Name: "tags", Type: app.ChoicesInput,
+			Choices: []app.Choice{{Value: "b c"}, {Value: "a"}, {Value: "d"}}},
 		{Name: "day", Type: app.DateInput},
 		{Name: "rest", Type: app.ChoicesInput, Choices: []app.Choice{{Value: "a"}}},
 	}
 	values, err := app.CheckInputs(inputs, map[string][]string{
-		"level": {"-0.50"}, "compress": {"true"}, "dry": {"false"}, "tags": {"a", "b c"}, "day": {"2026-11-27"},
+		"level": {"-0.50"}, "compress": {"true"}, "dry": {"false"}, "tags": {"a", "b c"},
+		"day": {"2026-11-27"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := []string{"{compress}", "{dry}", "--level={level}", "{level}", "{tags}", "--tag={tags}", "{day}", "{rest}"}
+	run := []string{"{compress}", "{dry}", "--level={level}", "{level}", "{tags}", "--tag={tags}",
+		"{day}", "{rest}"}
 	got := receiveInputs(t, run, inputs, values)
 	want := []string{"--gzip", "--level=-0.50", "-0.50", "b c", "a", "--tag=b c", "--tag=a", "2026-11-27"}
 	if !slices.Equal(got.args(), want) {
 		t.Errorf("the arguments are %q, want %q", got.args(), want)
 	}
 	for name, want := range map[string]string{
-		"INPUT_LEVEL": "-0.50", "INPUT_COMPRESS": "true", "INPUT_DRY": "false", "INPUT_TAGS": "b c\na", "INPUT_DAY": "2026-11-27",
+		"INPUT_LEVEL": "-0.50", "INPUT_COMPRESS": "true", "INPUT_DRY": "false", "INPUT_TAGS": "b c\na",
+		"INPUT_DAY": "2026-11-27",
 	} {
 		if value, set := got.variable(name); !set || value != want {
 			t.Errorf("%s is %q, want %q", name, value, want)
@@ -157,16 +162,19 @@ func TestCommand_GetsOnlyItsVariables(t *testing.T) {
 	if err := os.WriteFile(path, []byte(binary+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := receiveInputs(t, nil, nil, nil, jobs.EnvVar{Name: "HOST", Text: "db1\n"}, jobs.EnvVar{Name: "LANG", Text: "C"},
+	got := receiveInputs(t, nil, nil, nil, jobs.EnvVar{Name: "HOST", Text: "db1\n"},
+		jobs.EnvVar{Name: "LANG", Text: "C"},
 		jobs.EnvVar{Name: "KEY", File: path}, jobs.EnvVar{Name: "API", Env: "OPS_API_KEY"})
-	for name, want := range map[string]string{"HOST": "db1\n", "LANG": "C", "KEY": binary, "API": "from the server"} {
+	for name, want := range map[string]string{"HOST": "db1\n", "LANG": "C", "KEY": binary,
+		"API": "from the server"} {
 		if value, set := got.variable(name); !set || value != want {
 			t.Errorf("%s is %q, want %q", name, value, want)
 		}
 	}
 	for _, variable := range got.Env {
 		name, _, _ := strings.Cut(string(variable), "=")
-		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "RUNBOARD_RUN_ID", "RUNBOARD_ATTEMPT",
+		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "RUNBOARD_RUN_ID",
+			"RUNBOARD_ATTEMPT",
 			"RUNBOARD_KIND", "RUNBOARD_INSTANCE", "HOST", "KEY", "API", dumpVariable}, name) {
 			t.Errorf("it finds %s", variable)
 		}
@@ -183,7 +191,8 @@ func TestCommand_ReadsReferencesAtEachAttempt(t *testing.T) {
 	c.Env = []jobs.EnvVar{{Name: "KEY", File: path}}
 	a := newAttempts(t, c.Kind(app.Kind{Policy: app.Policy{Attempts: 2}}))
 	run, _ := a.execute(t, a.start(t, "job"))
-	if run.Status != app.Created || run.Error != "KEY: the file "+path+" cannot be read: no such file or directory" {
+	if run.Status != app.Created ||
+		run.Error != "KEY: the file "+path+" cannot be read: no such file or directory" {
 		t.Errorf("without the file it is %s, %q", run.Status, run.Error)
 	}
 	if err := os.WriteFile(path, []byte("second"), 0o600); err != nil {
@@ -237,7 +246,8 @@ func TestCommand_DescribesWhatItExecutes(t *testing.T) {
 		{Name: "token", Type: app.SecretInput, Texts: []string{"correct horse"}},
 	})
 	want := app.CommandPreview{
-		Words: []string{"./backup.sh", "my shop", "--verbose"}, Dir: "/srv", Variables: []string{"PGHOST", "PGPASSWORD"},
+		Words: []string{"./backup.sh", "my shop", "--verbose"}, Dir: "/srv",
+		Variables: []string{"PGHOST", "PGPASSWORD"},
 	}
 	if !known || !reflect.DeepEqual(got, want) {
 		t.Errorf("it is described as %+v, want %+v", got, want)
@@ -256,12 +266,14 @@ func FuzzCommand(f *testing.F) {
 		}
 	}
 	inputs := []app.Input{
-		{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}}, {Name: "lines", Type: app.LinesInput},
-		{Name: "number", Type: app.NumberInput}, {Name: "secret", Type: app.SecretInput},
+		{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}},
+		{Name: "lines", Type: app.LinesInput}, {Name: "number", Type: app.NumberInput},
+		{Name: "secret", Type: app.SecretInput},
 		{Name: "flag", Type: app.FlagInput, Flag: "--flag"},
 	}
 	f.Fuzz(func(t *testing.T, text, lines, number string, flag bool) {
-		given := map[string][]string{"text": {text}, "lines": {lines}, "number": {number}, "secret": {text}, "flag": {"false"}}
+		given := map[string][]string{"text": {text}, "lines": {lines}, "number": {number}, "secret": {text},
+			"flag": {"false"}}
 		var words []string
 		if flag {
 			given["flag"] = []string{"true"}

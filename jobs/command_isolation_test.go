@@ -222,7 +222,9 @@ func TestCommand_UnkillableIsAbandoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	helper := filepath.Join(dir, "setpriv")
-	if out, err := exec.Command("sh", "-c", fmt.Sprintf("cp $(command -v setpriv) %[1]s && chmod 4755 %[1]s", helper)).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-c",
+		fmt.Sprintf("cp $(command -v setpriv) %[1]s && chmod 4755 %[1]s", helper)).
+		CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	uid, _ := strconv.Atoi(other.Uid)
@@ -246,9 +248,10 @@ func giveUpForeigner(t *testing.T, helper string) {
 		status  app.Status
 		err     string
 	}{
-		"cancelled":        {become + `'sleep 15; : %s'`, time.Hour, app.Cancelled, ""},
-		"ignoring SIGTERM": {`sh -c 'trap "" TERM; ` + become + `"sleep 15; : %s" & wait'`, time.Hour, app.Cancelled, ""},
-		"timed out":        {become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1 s (limit); "},
+		"cancelled": {become + `'sleep 15; : %s'`, time.Hour, app.Cancelled, ""},
+		"ignoring SIGTERM": {`sh -c 'trap "" TERM; ` + become + `"sleep 15; : %s" & wait'`, time.Hour,
+			app.Cancelled, ""},
+		"timed out": {become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1 s (limit); "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,10 +48,11 @@ func TestCommand_ExitStatusDecidesTheResult(t *testing.T) {
 		err    string
 		log    string
 	}{
-		`true`:                                    {app.Completed, "", ""},
-		`false`:                                   {app.Failed, "exit status 1", ""},
-		`sh -c 'echo out; echo err >&2; exit 3'`:  {app.Failed, "exit status 3\n", ""},
-		`sh -c 'seq 1 9; exit 255'`:               {app.Failed, "exit status 255\n5\n6\n7\n8\n9", "1\n2\n3\n4\n5\n6\n7\n8\n9\n"},
+		`true`:                                   {app.Completed, "", ""},
+		`false`:                                  {app.Failed, "exit status 1", ""},
+		`sh -c 'echo out; echo err >&2; exit 3'`: {app.Failed, "exit status 3\n", ""},
+		`sh -c 'seq 1 9; exit 255'`: {app.Failed, "exit status 255\n5\n6\n7\n8\n9",
+			"1\n2\n3\n4\n5\n6\n7\n8\n9\n"},
 		`sh -c 'kill -9 $$'`:                      {app.Failed, "ended by the signal SIGKILL", ""},
 		`sh -c 'echo bye; kill -SEGV $$'`:         {app.Failed, "ended by the signal SIGSEGV\nbye", "bye\n"},
 		`sh -c 'echo progress: 50% half; exit 2'`: {app.Failed, "exit status 2", "progress: 50% half\n"},

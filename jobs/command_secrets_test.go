@@ -148,7 +148,8 @@ func TestCommand_SupervisorShowsNoValues(t *testing.T) {
 	a := newAttempts(t, scriptKind(t, `cat /proc/$PPID/cmdline /proc/$PPID/environ >`+seen+` 2>/dev/null
 		tr "\000" " " </proc/$$/cmdline; exit 0`))
 	run, log := a.execute(t, a.start(t, "job", secretValues()...))
-	if run.Status != app.Completed || strings.Contains(log, mask) || !strings.HasSuffix(log, "script.sh ann \n") {
+	if run.Status != app.Completed || strings.Contains(log, mask) ||
+		!strings.HasSuffix(log, "script.sh ann \n") {
 		t.Errorf("it is %s, %q, and its own command line is %q", run.Status, run.Error, log)
 	}
 	content, err := os.ReadFile(seen)
@@ -179,7 +180,8 @@ func TestCommand_MasksSecretsInAllItReports(t *testing.T) {
 		echo "$KEY"; echo "$KEY" | sed 's/^/> /'; echo "short $SHORT"
 		printf hunter2 >&2; sleep 0.3; printf hunter2; sleep 0.3; echo hunter2 >&2 # the streams are told apart
 		echo; echo "cannot log in with $INPUT_TOKEN or $SHORT" >&2; printf "at last $INPUT_TOKEN" >&2; exit 3`
-	a := newAttempts(t, scriptKind(t, script, jobs.EnvVar{Name: "KEY", File: key}, jobs.EnvVar{Name: "SHORT", Text: "visible"}))
+	a := newAttempts(t, scriptKind(t, script, jobs.EnvVar{Name: "KEY", File: key},
+		jobs.EnvVar{Name: "SHORT", Text: "visible"}))
 	run, _ := a.execute(t, a.start(t, "job", secretValues()...))
 	var streams [3]string
 	for _, line := range logOf(t, a.store, run.ID).Lines {
@@ -214,9 +216,11 @@ func TestCommand_MasksReferences(t *testing.T) {
 		}
 	}
 	a := newAttempts(t, scriptKind(t, `echo "<$SHORT>"; echo "<$LONG>"; echo "<$SHORT>" >&2; exit 1`,
-		jobs.EnvVar{Name: "SHORT", File: filepath.Join(dir, "short")}, jobs.EnvVar{Name: "LONG", File: filepath.Join(dir, "long")}))
+		jobs.EnvVar{Name: "SHORT", File: filepath.Join(dir, "short")},
+		jobs.EnvVar{Name: "LONG", File: filepath.Join(dir, "long")}))
 	run, log := a.execute(t, a.start(t, "job"))
-	if run.Error != "exit status 1\n<•••>" || strings.Count(log, "<•••>\n") != 3 || len(log) != 3*len("<•••>\n") {
+	if run.Error != "exit status 1\n<•••>" || strings.Count(log, "<•••>\n") != 3 ||
+		len(log) != 3*len("<•••>\n") {
 		t.Errorf("the error is %q, and the log is %.200q", run.Error, log)
 	}
 }
@@ -224,7 +228,8 @@ func TestCommand_MasksReferences(t *testing.T) {
 func TestCommand_ShortSecretsAreShown(t *testing.T) {
 	t.Parallel()
 	a := newAttempts(t, scriptKind(t, `echo "$INPUT_TOKEN"`))
-	for secret, want := range map[string]string{"sieben7": "sieben7\n", "ächtacht": "•••\n", "ässäßßé": "ässäßßé\n"} {
+	for secret, want := range map[string]string{"sieben7": "sieben7\n", "ächtacht": "•••\n",
+		"ässäßßé": "ässäßßé\n"} {
 		value := app.InputValue{Name: "token", Type: app.SecretInput, Texts: []string{secret}}
 		if _, log := a.execute(t, a.start(t, "job", value)); log != want {
 			t.Errorf("%q is shown as %q, want %q", secret, log, want)

@@ -18,10 +18,11 @@ import (
 func TestExecutor_GivesWorkItsInputs(t *testing.T) {
 	t.Parallel()
 	given := make(chan app.InputValues, 1)
-	a := newAttempts(t, jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: func(_ context.Context, run *jobs.Run) error {
-		given <- run.Inputs()
-		return nil
-	}})
+	a := newAttempts(t, jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs},
+		Work: func(_ context.Context, run *jobs.Run) error {
+			given <- run.Inputs()
+			return nil
+		}})
 	a.execute(t, a.start(t, "test", secretValues()...))
 	if got := <-given; !reflect.DeepEqual(got, secretValues()) {
 		t.Errorf("the work has %+v", got)
@@ -52,11 +53,17 @@ func TestExecutor_FailsInputsThatNoLongerFit(t *testing.T) {
 		inputs []app.Input
 		want   string
 	}{
-		"a bound":            {app.InputValues{six}, []app.Input{{Name: "level", Type: app.NumberInput, Rules: app.Rules{Max: "5"}}}, "level must be at most 5"},
-		"a type":             {app.InputValues{six}, []app.Input{{Name: "level", Type: app.DateInput}}, "level must be a date such as 2026-11-27"},
-		"an input less":      {app.InputValues{six}, nil, "level is not an input of this kind"},
-		"a required input":   {app.InputValues{six}, []app.Input{level, {Name: "user", Type: app.TextInput, Required: true}}, "user is required"},
-		"the first required": {nil, []app.Input{{Name: "level", Type: app.NumberInput, Required: true, Default: []string{"1"}}}, "level is required"},
+		"a bound": {app.InputValues{six},
+			[]app.Input{{Name: "level", Type: app.NumberInput, Rules: app.Rules{Max: "5"}}},
+			"level must be at most 5"},
+		"a type": {app.InputValues{six}, []app.Input{{Name: "level", Type: app.DateInput}},
+			"level must be a date such as 2026-11-27"},
+		"an input less": {app.InputValues{six}, nil, "level is not an input of this kind"},
+		"a required input": {app.InputValues{six},
+			[]app.Input{level, {Name: "user", Type: app.TextInput, Required: true}}, "user is required"},
+		"the first required": {nil,
+			[]app.Input{{Name: "level", Type: app.NumberInput, Required: true, Default: []string{"1"}}},
+			"level is required"},
 	} {
 		run := a.start(t, "test", test.values...)
 		if err := a.executor.Registry.Replace(kind(test.inputs...)); err != nil {
@@ -64,11 +71,13 @@ func TestExecutor_FailsInputsThatNoLongerFit(t *testing.T) {
 		}
 		run, _ = a.execute(t, run)
 		if run.Status != app.Failed || run.Error != "the inputs no longer fit: "+test.want || worked.Load() {
-			t.Errorf("%s: it is %s, %q, and the work was called: %t", name, run.Status, run.Error, worked.Load())
+			t.Errorf("%s: it is %s, %q, and the work was called: %t", name, run.Status,
+				run.Error, worked.Load())
 		}
 	}
 	run := a.start(t, "test", six)
-	if err := a.executor.Registry.Replace(kind(app.Input{Name: "note", Type: app.TextInput}, level)); err != nil {
+	if err := a.executor.Registry.Replace(kind(app.Input{Name: "note", Type: app.TextInput},
+		level)); err != nil {
 		t.Fatal(err)
 	}
 	if run, _ := a.execute(t, run); run.Status != app.Completed {
@@ -80,7 +89,8 @@ func TestExecutor_FailsWithoutItsSecret(t *testing.T) {
 	t.Parallel()
 	store := &hookedStore{Store: openStore(t), beforeInputs: func() error { return app.ErrSecretUnknown }}
 	work := func(context.Context, *jobs.Run) error { panic("the work was called") }
-	executor := newExecutor(t, store, jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: work})
+	executor := newExecutor(t, store,
+		jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: work})
 	executor.MaxAttempts, executor.RunTimeout = 3, patience
 	lifecycle, _ := newLifecycle(t)
 	a := &attempts{store: store.Store, executor: executor, lifecycle: lifecycle}
@@ -94,7 +104,8 @@ func TestExecutor_ReadsInputsAgainAfterAnError(t *testing.T) {
 	t.Parallel()
 	broken := failing(2)
 	store := &hookedStore{Store: openStore(t), beforeInputs: broken}
-	executor := newExecutor(t, store, jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: nothing})
+	executor := newExecutor(t, store,
+		jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: nothing})
 	lifecycle, interrupt := newLifecycle(t)
 	a := &attempts{store: store.Store, executor: executor, lifecycle: lifecycle}
 	if run, _ := a.execute(t, a.start(t, "test", secretValues()...)); run.Status != app.Completed {
@@ -104,7 +115,8 @@ func TestExecutor_ReadsInputsAgainAfterAnError(t *testing.T) {
 		interrupt(jobs.ErrShutdown)
 		return errors.New("the database is gone")
 	}
-	if run, _ := a.execute(t, a.start(t, "test", secretValues()...)); run.Status != app.Created || run.Attempt != 0 {
+	if run, _ := a.execute(t, a.start(t, "test", secretValues()...)); run.Status != app.Created ||
+		run.Attempt != 0 {
 		t.Errorf("at a shutdown it is %s, attempt %d, %q", run.Status, run.Attempt, run.Error)
 	}
 }
@@ -122,9 +134,14 @@ func TestExecutor_MasksSecretsOfWork(t *testing.T) {
 		work jobs.Work
 		want string
 	}{
-		"error":     {func(context.Context, *jobs.Run) error { return errors.New("no user " + theSecret) }, "no user •••"},
-		"permanent": {func(context.Context, *jobs.Run) error { return jobs.Permanent(errors.New(theSecret)) }, "•••"},
-		"panic":     {func(context.Context, *jobs.Run) error { panic("at " + theSecret) }, "the work panicked; the server's log says where"},
+		"error": {func(context.Context, *jobs.Run) error {
+			return errors.New("no user " + theSecret)
+		}, "no user •••"},
+		"permanent": {func(context.Context, *jobs.Run) error {
+			return jobs.Permanent(errors.New(theSecret))
+		}, "•••"},
+		"panic": {func(context.Context, *jobs.Run) error { panic("at " + theSecret) },
+			"the work panicked; the server's log says where"},
 	} {
 		work = func(ctx context.Context, run *jobs.Run) error {
 			run.Progress(30, strings.Repeat("x", 190)+theSecret) // the message is cut after it is masked
@@ -169,7 +186,8 @@ func TestExecutor_FollowsTheLimitsOfAKind(t *testing.T) {
 	if run, _ = a.execute(t, run); run.Status != app.Failed || run.Error != "timed out after 20 ms (limit)" {
 		t.Errorf("the second attempt is %s, %q", run.Status, run.Error)
 	}
-	for kind, want := range map[string]time.Duration{"limited": 20 * time.Millisecond, "other": 30 * time.Millisecond, "none": 30 * time.Millisecond} {
+	for kind, want := range map[string]time.Duration{"limited": 20 * time.Millisecond,
+		"other": 30 * time.Millisecond, "none": 30 * time.Millisecond} {
 		if got := a.executor.Timeout(kind); got != want {
 			t.Errorf("the timeout of %s is %v, want %v", kind, got, want)
 		}
@@ -225,7 +243,8 @@ func TestQueue_GivesEachAttemptItsInputs(t *testing.T) {
 			return jobs.RetryAfter(0, errBroken)
 		},
 	}))
-	if _, err := store.Create(t.Context(), app.CreateRequest{Kind: "test", Count: 1, Inputs: secretValues()}); err != nil {
+	if _, err := store.Create(t.Context(),
+		app.CreateRequest{Kind: "test", Count: 1, Inputs: secretValues()}); err != nil {
 		t.Fatal(err)
 	}
 	for attempt := range 2 {

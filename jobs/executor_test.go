@@ -20,7 +20,8 @@ func newExecutor(t *testing.T, store app.WorkStore, kinds ...jobs.Kind) *jobs.Ex
 		t.Fatal(err)
 	}
 	return &jobs.Executor{
-		Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute,
+		Log: slog.New(slog.DiscardHandler),
 	}
 }
 

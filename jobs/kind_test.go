@@ -61,7 +61,8 @@ func TestSimulated_WithoutDelaysDoesNotSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kind, began := jobs.Simulated(0, 0, 0), time.Now()
 		for range 1000 {
-			if err := kind.Work(t.Context(), jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
+			if err := kind.Work(t.Context(),
+				jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -79,7 +80,8 @@ func TestSimulated_SleepsAndStartsWithinItsRange(t *testing.T) {
 		kind := jobs.Simulated(shortest, longest, 0)
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			if err := kind.Work(t.Context(), jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
+			if err := kind.Work(t.Context(),
+				jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
 				t.Error(err)
 			}
 			if slept := time.Since(began); slept < shortest || slept > longest {
@@ -128,7 +130,9 @@ func TestSimulated_ReturnsTheCause(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(jobs.ErrShutdown)
 			kind := jobs.Simulated(delay, delay, 0)
-			if err := kind.Work(ctx, jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); !errors.Is(err, jobs.ErrShutdown) {
+			if err := kind.Work(ctx,
+				jobs.NewRun(app.ProcessRun{},
+					func(app.ProgressUpdate) {})); !errors.Is(err, jobs.ErrShutdown) {
 				t.Errorf("it returns %v", err)
 			}
 		})
@@ -164,9 +168,10 @@ func TestRegistry_RefusesWrongKinds(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the tag of a field is wrong")
 	for name, kinds := range map[string][]jobs.Kind{
-		"no kinds":      nil,
-		"a wrong input": {{Name: "a", Work: nothing, Info: app.Kind{Inputs: []app.Input{{Name: "level", Type: "color"}}}}},
-		"an error":      {{Name: "a", Work: nothing}, {Name: "b", Work: nothing, Err: broken}},
+		"no kinds": nil,
+		"a wrong input": {{Name: "a", Work: nothing,
+			Info: app.Kind{Inputs: []app.Input{{Name: "level", Type: "color"}}}}},
+		"an error": {{Name: "a", Work: nothing}, {Name: "b", Work: nothing, Err: broken}},
 	} {
 		if _, err := jobs.NewRegistry(kinds...); err == nil || name == "an error" && !errors.Is(err, broken) {
 			t.Errorf("%s: the error is %v", name, err)

@@ -118,8 +118,8 @@ func TestPrefetch_TakeKeepsLimits(t *testing.T) {
 	busy := &inFlight{runs: map[int64]app.ProcessRun{}, limits: newLimits(testPolicies)}
 	var p prefetch
 	for i, run := range []app.ProcessRun{
-		runOf("by key", "a"), runOf("by key", "a"), runOf("whole", ""), runOf("free", ""), runOf("by key", "b"),
-		runOf("whole", ""), runOf("whole", ""), runOf("free", ""),
+		runOf("by key", "a"), runOf("by key", "a"), runOf("whole", ""), runOf("free", ""),
+		runOf("by key", "b"), runOf("whole", ""), runOf("whole", ""), runOf("free", ""),
 	} {
 		run.ID = int64(i + 1)
 		p.runs = append(p.runs, run)

@@ -55,14 +55,17 @@ func TestLineWriter_KeepsStyles(t *testing.T) {
 		"\x1b[31m\x1b[1mx\x1b[22my": "\x1b[1;31mx\x1b[22my\x1b[m\n",
 		"\x1b[31mone\ntwo\n\nthree\x1b[m\nfour": "\x1b[31mone\x1b[m\n\x1b[31mtwo\x1b[m\n\n" +
 			"\x1b[31mthree\x1b[m\nfour\n", // until the next code, but each line on its own
-		"a\r\x1b[1mb\x1b[0mc\r\n":                                       "\x1b[1mb\x1b[mc\n",
-		"\x1b[32m10%\r\x1b[33m2\x1b[m\n":                                "\x1b[33m2\x1b[32m0%\x1b[m\n",
-		"\x1b[32mgreen\r\x1b[Kx\n":                                      "\x1b[32mx\x1b[m\n",
-		"\x1b[38;2;255;0;0mx":                                           "\x1b[38;5;196mx\x1b[m\n",
-		"\x1b[>4;2mx\x1b[?1my\x1b[1 mz":                                 "xyz\n", // these only look like styles
-		"\x1b]8;;http://a\x1b\\\x1b[4ma\x1b]8;;\x07":                    "\x1b[4ma\x1b[m\n",
-		"\x1b[31" + "\r" + "mx":                                         "\x1b[31mx\x1b[m\n",
-		"\x1b[4m" + long + "\x1b[31mred":                                "\x1b[4m" + long + "\x1b[m\x1b[4;31mred\x1b[m\n", // cut within a code
+		"a\r\x1b[1mb\x1b[0mc\r\n":        "\x1b[1mb\x1b[mc\n",
+		"\x1b[32m10%\r\x1b[33m2\x1b[m\n": "\x1b[33m2\x1b[32m0%\x1b[m\n",
+		"\x1b[32mgreen\r\x1b[Kx\n":       "\x1b[32mx\x1b[m\n",
+		"\x1b[38;2;255;0;0mx":            "\x1b[38;5;196mx\x1b[m\n",
+		// these only look like styles
+		"\x1b[>4;2mx\x1b[?1my\x1b[1 mz":              "xyz\n",
+		"\x1b]8;;http://a\x1b\\\x1b[4ma\x1b]8;;\x07": "\x1b[4ma\x1b[m\n",
+		"\x1b[31" + "\r" + "mx":                      "\x1b[31mx\x1b[m\n",
+		// cut within a code
+		"\x1b[4m" + long + "\x1b[31mred": "\x1b[4m" + long +
+			"\x1b[m\x1b[4;31mred\x1b[m\n",
 		"\x1b]1337;" + strings.Repeat("=", 3*maxPiece) + "\x07\x1b[1mx": "\x1b[1mx\x1b[m\n",
 		strings.Repeat("\x1b[38;5;201;48;5;202;1mx\x1b[3;4m", 100):      "",
 	} {
@@ -82,7 +85,8 @@ func TestLineWriter_KeepsStyles(t *testing.T) {
 func TestLineWriter_DropsStylesThatMakeALineTooLong(t *testing.T) {
 	t.Parallel()
 	var given strings.Builder
-	given.WriteString("\x1b[1;3;4;38;5;200;48;5;100m" + strings.Repeat("x", 700) + "\x1b[0;2;9;38;5;201;48;5;101m")
+	given.WriteString("\x1b[1;3;4;38;5;200;48;5;100m" + strings.Repeat("x", 700) +
+		"\x1b[0;2;9;38;5;201;48;5;101m")
 	for i := 1; i < 300; i += 2 {
 		fmt.Fprintf(&given, "\x1b[%dGy", i)
 	}
@@ -147,7 +151,9 @@ func TestLineWriter_MakesAnyBytesSafe(t *testing.T) {
 		bytes := rapid.OneOf(
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 200), func(b []byte) string { return string(b) }),
 			rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{
-				"a", "é", "\r", "\b", "\n", "\r\n", "\x1b[K", "💡", "\x1b[1m", "\x1b[38;5;", "7m", "\x1b[m", "\x1b[2D", "\x1b]8;;", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
+				"a", "é", "\r", "\b", "\n", "\r\n", "\x1b[K", "💡", "\x1b[1m", "\x1b[38;5;", "7m", "\x1b[m",
+				"\x1b[2D", "\x1b]8;;", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1),
+				strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
 			}), 0, 20), func(parts []string) string { return strings.Join(parts, "") }),
 		).Draw(t, "bytes")
 		together, _ := written(t, bytes)
@@ -187,7 +193,8 @@ func TestLineWriter_ReadsProgress(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"progress: 101", "progress: -1", "progress: 4x", "progress: ", "Progress: 4", " progress: 4", "progress 4", "progress: 1e1", "progress: ４", "progress: 0400",
+		"progress: 101", "progress: -1", "progress: 4x", "progress: ", "Progress: 4", " progress: 4",
+		"progress 4", "progress: 1e1", "progress: ４", "progress: 0400",
 	} {
 		if _, got := written(t, "progress: 3\n", line+"\n"); got.Percent != 3 {
 			t.Errorf("%q is taken for %+v", line, got)
@@ -212,7 +219,8 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines []app.LogLine
-		report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
+		report := NewRun(app.ProcessRun{},
+			func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
 		w := report.Output()
 		for _, step := range []struct{ written, shown string }{
 			{"Overwrite? ", "Overwrite? "},
@@ -252,7 +260,8 @@ func TestLineWriter_PartsOfLinesHaveTheirStyles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines []app.LogLine
-		report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
+		report := NewRun(app.ProcessRun{},
+			func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
 		w := report.Output()
 		for i, step := range []struct{ written, part string }{
 			{"\x1b[31mred", "\x1b[31mred\x1b[m"},

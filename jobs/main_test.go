@@ -21,7 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	command.Main()                                   // this test binary is also the supervisor of the commands
+	// this test binary is also the supervisor of the commands
+	command.Main()
 	if path := os.Getenv(dumpVariable); path != "" { // and a command, see dump
 		dump(path)
 	}
@@ -47,7 +48,8 @@ func openStore(t *testing.T) *sqlite.Store {
 func openAt(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{
-		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now, Log: slog.New(slog.DiscardHandler),
+		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now,
+		Log:     slog.New(slog.DiscardHandler),
 		Secrets: func() *app.SecretBox { return secrets },
 	})
 	if err != nil {
@@ -185,10 +187,11 @@ func waitForCount(t *testing.T, store *sqlite.Store, n int, status app.Status) {
 // fields before the queue runs.
 type hookedStore struct {
 	*sqlite.Store
-	notifier      *app.Notifier                               // replaces the notifier of the store if not nil
-	beforeFetch   func(limit int) error                       // before FetchDue
-	beforeStart   func(app.ProcessRun) error                  // before StartMany, per run; may fail
-	beforeFinish  func(app.ProcessRun, app.Outcome) error     // before Finish and CompleteMany, per run; may fail
+	notifier    *app.Notifier              // replaces the notifier of the store if not nil
+	beforeFetch func(limit int) error      // before FetchDue
+	beforeStart func(app.ProcessRun) error // before StartMany, per run; may fail
+	// before Finish and CompleteMany, per run; may fail
+	beforeFinish  func(app.ProcessRun, app.Outcome) error
 	afterFinish   func(app.ProcessRun, app.Outcome, error)    // after Finish and CompleteMany, per run
 	beforeRequeue func(run app.ProcessRun) (preventing error) // before Requeue; may fail
 

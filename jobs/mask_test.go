@@ -7,7 +7,8 @@ import (
 
 func TestMasker_MasksLongSecretsOnly(t *testing.T) {
 	t.Parallel()
-	m := newMasker([]string{"hunter2hunter2", "ünter8€", "ünter88€", "wrong-horse", `pass"word\<1`, `a"b`}, []string{"key", "no", "first line\nsecond line\nlast\n"})
+	m := newMasker([]string{"hunter2hunter2", "ünter8€", "ünter88€", "wrong-horse", `pass"word\<1`, `a"b`},
+		[]string{"key", "no", "first line\nsecond line\nlast\n"})
 	for text, want := range map[string]string{
 		"password hunter2hunter2!":        "password •••!",
 		`pass"word\<1`:                    "•••",
@@ -66,7 +67,8 @@ func FuzzMaskStream(f *testing.F) {
 		m := newMasker([]string{secret}, []string{reference})
 		whole := m.text(text)
 		for _, s := range m.secrets {
-			if strings.Contains(strings.ReplaceAll(whole, mask, "\x00"), string(s)) && !strings.Contains(string(s), "\x00") {
+			if strings.Contains(strings.ReplaceAll(whole, mask, "\x00"), string(s)) &&
+				!strings.Contains(string(s), "\x00") {
 				t.Errorf("%q is shown in %q", s, whole)
 			}
 		}

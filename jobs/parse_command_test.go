@@ -16,19 +16,21 @@ import (
 func TestParseCommand_SplitsLikeAShell(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string][]string{
-		`a=echo`:                                           {"echo"},
-		`a=  echo   two  words `:                           {"echo", "two", "words"},
-		`a=echo 'one word' "and \"two"`:                    {"echo", "one word", `and "two`},
-		`a=echo $HOME * ~ '|' \> x`:                        {"echo", "$HOME", "*", "~", "|", ">", "x"},
-		`a=echo "a\nb\$" 'a\b' a\nb`:                       {"echo", `a\nb$`, `a\b`, "anb"},
-		`a=echo $(id) "$(id)" ${X:-"a b"} $((1+2)) {a,b}`:  {"echo", "$(id)", "$(id)", `${X:-"a b"}`, "$((1+2))", "{a,b}"},
-		"a=echo one\ttwo \\\n three a#b":                   {"echo", "one", "two", "three", "a#b"},
-		`a=echo one # a comment`:                           {"echo", "one"},
-		`a=echo "zwölf "Boxkämpfer`:                        {"echo", "zwölf Boxkämpfer"},
-		`a=echo back\ slash \$x`:                           {"echo", "back slash", "$x"},
-		`a=echo x=y`:                                       {"echo", "x=y"},
-		`a=echo ''`:                                        {"echo", ""},
-		`a=sh -c "for i in $(seq 1 20); do echo $i; done"`: {"sh", "-c", "for i in $(seq 1 20); do echo $i; done"},
+		`a=echo`:                        {"echo"},
+		`a=  echo   two  words `:        {"echo", "two", "words"},
+		`a=echo 'one word' "and \"two"`: {"echo", "one word", `and "two`},
+		`a=echo $HOME * ~ '|' \> x`:     {"echo", "$HOME", "*", "~", "|", ">", "x"},
+		`a=echo "a\nb\$" 'a\b' a\nb`:    {"echo", `a\nb$`, `a\b`, "anb"},
+		`a=echo $(id) "$(id)" ${X:-"a b"} $((1+2)) {a,b}`: {"echo", "$(id)", "$(id)", `${X:-"a b"}`,
+			"$((1+2))", "{a,b}"},
+		"a=echo one\ttwo \\\n three a#b": {"echo", "one", "two", "three", "a#b"},
+		`a=echo one # a comment`:         {"echo", "one"},
+		`a=echo "zwölf "Boxkämpfer`:      {"echo", "zwölf Boxkämpfer"},
+		`a=echo back\ slash \$x`:         {"echo", "back slash", "$x"},
+		`a=echo x=y`:                     {"echo", "x=y"},
+		`a=echo ''`:                      {"echo", ""},
+		`a=sh -c "for i in $(seq 1 20); do echo $i; done"`: {"sh", "-c",
+			"for i in $(seq 1 20); do echo $i; done"},
 	} {
 		command, err := jobs.ParseCommand(given)
 		if err != nil || command.Name != "a" || !slices.Equal(command.Template.Words(nil), want) {
@@ -99,8 +101,14 @@ func TestCommandKinds_ReadsFlagsAndFile(t *testing.T) {
 		t.Errorf("the kinds are %+v: %v", kinds, err)
 	}
 	for flag, wrong := range map[string]func() error{
-		"--command: ":     func() error { _, err := jobs.CommandKinds([]string{"x"}, "", "", ""); return err },
-		"--commands: ":    func() error { _, err := jobs.CommandKinds(nil, filepath.Join(dir, "none"), "", ""); return err },
+		"--command: ": func() error {
+			_, err := jobs.CommandKinds([]string{"x"}, "", "", "")
+			return err
+		},
+		"--commands: ": func() error {
+			_, err := jobs.CommandKinds(nil, filepath.Join(dir, "none"), "", "")
+			return err
+		},
 		"--command-dir: ": func() error { _, err := jobs.CommandKinds(nil, "", file, ""); return err },
 	} {
 		if err := wrong(); err == nil || !strings.HasPrefix(err.Error(), flag) ||

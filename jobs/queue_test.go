@@ -75,8 +75,10 @@ func TestQueue_PrefetchKeepsTheOrder(t *testing.T) {
 		meanwhile func(*testing.T, *sqlite.Store)
 		want      int64
 	}{
-		"nothing happens":                 {func(*testing.T, *sqlite.Store) {}, 3},
-		"one that was found is cancelled": {func(t *testing.T, store *sqlite.Store) { cancelRun(t, store, 3) }, 4},
+		"nothing happens": {func(*testing.T, *sqlite.Store) {}, 3},
+		"one that was found is cancelled": {func(t *testing.T, store *sqlite.Store) {
+			cancelRun(t, store, 3)
+		}, 4},
 		"an older one is tried again": {func(t *testing.T, store *sqlite.Store) {
 			if _, err := store.Retry(t.Context(), 1); err != nil {
 				t.Fatal(err)
@@ -107,7 +109,8 @@ func TestQueue_FetchesManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const total = 400
 	var looks atomic.Int64
-	store := &hookedStore{Store: openStore(t), notifier: new(app.Notifier), beforeFetch: func(int) error { looks.Add(1); return nil }}
+	store := &hookedStore{Store: openStore(t), notifier: new(app.Notifier),
+		beforeFetch: func(int) error { looks.Add(1); return nil }}
 	create(t, store.Store, "quick", total)
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
 	waitForCount(t, store.Store, total, app.Completed)
@@ -171,8 +174,10 @@ func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(store,
-		jobs.Kind{Name: "bad", Work: func(context.Context, *jobs.Run) error { panic("password=hunter2 at queue.go:12") }},
-		jobs.Kind{Name: "worse", Work: func(context.Context, *jobs.Run) error { var none []int; _ = none[3]; return nil }},
+		jobs.Kind{Name: "bad",
+			Work: func(context.Context, *jobs.Run) error { panic("password=hunter2 at queue.go:12") }},
+		jobs.Kind{Name: "worse",
+			Work: func(context.Context, *jobs.Run) error { var none []int; _ = none[3]; return nil }},
 		jobs.Kind{Name: "good", Work: nothing})
 	queue.Workers = 1
 	start(t, queue)
@@ -188,7 +193,8 @@ func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
 func TestQueue_GoexitFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, *jobs.Run) error { runtime.Goexit(); return nil }})
+	queue := newQueue(store, jobs.Kind{Name: "goexit",
+		Work: func(context.Context, *jobs.Run) error { runtime.Goexit(); return nil }})
 	queue.Workers = 1
 	start(t, queue)
 	for range 2 {
@@ -248,7 +254,8 @@ func TestQueue_WorkLearnsTheCause(t *testing.T) {
 func TestQueue_CreatedRunsCostNoMemory(t *testing.T) {
 	const workers, waiting = 4, 100_000
 	var limits gauge
-	store := &hookedStore{Store: openStore(t), beforeFetch: func(limit int) error { limits.show(limit); return nil }}
+	store := &hookedStore{Store: openStore(t),
+		beforeFetch: func(limit int) error { limits.show(limit); return nil }}
 	for range waiting / app.MaxCount {
 		create(t, store.Store, "held", app.MaxCount)
 	}

@@ -185,7 +185,8 @@ func TestResult_SlowLogIsNoTimeout(t *testing.T) {
 		t.Run(want.String(), func(t *testing.T) {
 			t.Parallel()
 			tooLate := make(chan struct{})
-			store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error { <-tooLate; return nil }}
+			store := &hookedStore{Store: openStore(t),
+				beforeProgress: func(app.ProgressUpdate) error { <-tooLate; return nil }}
 			queue := newQueue(store, jobs.Kind{Name: "report",
 				Work: func(ctx context.Context, run *jobs.Run) error {
 					context.AfterFunc(ctx, func() { close(tooLate) })

@@ -69,14 +69,16 @@ func TestRetry_WaitsUntilDue(t *testing.T) {
 			if fault() == nil {
 				return nil
 			}
-			failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which schedules the next attempt
+			// by the clock of the store, which schedules the next attempt
+			failedAt = time.Now().Add(-time.Hour)
 			return jobs.RetryAfter(pause, errBroken)
 		}})
 	queue.Executor.MaxAttempts = 2
 	id := create(t, store, "shaky", 1)
 	start(t, queue)
 	var run app.ProcessRun
-	waitUntil(t, store, "the first attempt to end", func() bool { run = read(t, store, id); return run.Version == 3 })
+	waitUntil(t, store, "the first attempt to end",
+		func() bool { run = read(t, store, id); return run.Version == 3 })
 	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() ||
 		!run.FinishedAt.IsZero() {
 		t.Errorf("between attempts the row is %+v", run)

@@ -156,7 +156,8 @@ func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 				stream := rapid.SampledFrom([]app.Stream{app.Stdout, app.Stderr}).Draw(t, "stream")
 				for range rapid.IntRange(1, 10).Draw(t, "lines") {
 					length := rapid.SampledFrom([]int{1, 2, 100, app.MaxLine}).Draw(t, "length")
-					line := strings.Repeat(string(rune('a'+len(want)%26)), length-1) + rapid.SampledFrom([]string{"\n", "."}).Draw(t, "end")
+					line := strings.Repeat(string(rune('a'+len(want)%26)), length-1) +
+						rapid.SampledFrom([]string{"\n", "."}).Draw(t, "end")
 					want = append(want, app.LogLine{Stream: stream, Text: line})
 					buffer.add(stream, line)
 				}
@@ -170,7 +171,8 @@ func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 					dropped.bytes += int64(len(want[0].Text))
 					dropped.lines += int64(strings.Count(want[0].Text, "\n"))
 				}
-				if buffer.size != size() || dropped.bytes > 0 && buffer.size < limit && buffer.skipped.bytes > before {
+				if buffer.size != size() || dropped.bytes > 0 && buffer.size < limit &&
+					buffer.skipped.bytes > before {
 					t.Fatalf("of %d bytes %d are left", size(), buffer.size)
 				}
 			},
@@ -199,7 +201,8 @@ func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 func BenchmarkLineWriter(b *testing.B) {
 	for name, line := range map[string]string{
 		"short": "y\n", "plain": "an ordinary line of a log, with a number like 4711 in it\n",
-		"umlauts": "eine gewöhnliche Zeile, mit einer Zahl wie 4711 darin\n", "coloured": "\x1b[32mok\x1b[0m an ordinary line of a log\n",
+		"umlauts":  "eine gewöhnliche Zeile, mit einer Zahl wie 4711 darin\n",
+		"coloured": "\x1b[32mok\x1b[0m an ordinary line of a log\n",
 	} {
 		b.Run(name, func(b *testing.B) {
 			report := NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})

@@ -21,7 +21,8 @@ var templateInputs = []app.Input{
 }
 
 func TestTemplate_KeepsEachValueOneWord(t *testing.T) {
-	template, err := ParseTemplate([]string{"./work", "{database}", "--level={level}", "{compress}", "{tags}", "--tag={tags}", "{{x}}", "{}"}, templateInputs)
+	template, err := ParseTemplate([]string{"./work", "{database}", "--level={level}", "{compress}", "{tags}",
+		"--tag={tags}", "{{x}}", "{}"}, templateInputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,8 @@ func TestTemplate_KeepsEachValueOneWord(t *testing.T) {
 		{Name: "compress", Type: app.FlagInput, Texts: []string{"true"}},
 		{Name: "tags", Type: app.ChoicesInput, Texts: []string{"a", "b c"}},
 	}
-	want := []string{"./work", hostile, "--level=6", "--gzip", "a", "b c", "--tag=a", "--tag=b c", "{x}", "{}"}
+	want := []string{"./work", hostile, "--level=6", "--gzip", "a", "b c", "--tag=a",
+		"--tag=b c", "{x}", "{}"}
 	if got := template.Words(values); !slices.Equal(got, want) {
 		t.Errorf("words are %q, want %q", got, want)
 	}
@@ -86,7 +88,8 @@ func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
 	names := strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo xargs awk gawk python3 perl ruby node deno bun php lua")
 	options := strings.Fields("-c -e -E -r -p -xc -n -u -x --eval --command --print --eval=1 --verbose -- A=1 script.sh")
-	words := rapid.SampledFrom(slices.Concat(names, options, []string{"/usr/bin/sh", "{database}", "{database}", "{database}"}))
+	words := rapid.SampledFrom(slices.Concat(names, options,
+		[]string{"/usr/bin/sh", "{database}", "{database}", "{database}"}))
 	rapid.Check(t, func(t *rapid.T) {
 		run := append([]string{"./work"}, rapid.SliceOfN(words, 1, 6).Draw(t, "words")...)
 		interpreter, code, refused := false, false, false
@@ -97,7 +100,8 @@ func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
 			case slices.Contains(names, path.Base(word)):
 				interpreter = true
 				code = code || strings.Contains(word, "awk") || word == "xargs"
-			case interpreter && (strings.HasPrefix(word, "--eval") || word == "--command" || word == "--print"):
+			case interpreter &&
+				(strings.HasPrefix(word, "--eval") || word == "--command" || word == "--print"):
 				code = true
 			case interpreter && len(word) > 1 && word[0] == '-' && word[1] != '-':
 				code = code || strings.ContainsAny(word, "ceErp")
@@ -111,8 +115,9 @@ func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
 
 func TestTemplate_AcceptsSafePlaces(t *testing.T) {
 	for _, run := range []string{
-		"./work -c {database}", "./work --eval={database}", "bash work.sh {database}", "python3 -u work.py --level={level}",
-		"nice -n {level} ./work", "nice -n 10 ./work {database}", "env A=1 ./work {database}", "sudo -u root ./work {database}",
+		"./work -c {database}", "./work --eval={database}", "bash work.sh {database}",
+		"python3 -u work.py --level={level}", "nice -n {level} ./work", "nice -n 10 ./work {database}",
+		"env A=1 ./work {database}", "sudo -u root ./work {database}",
 		"./work {print {level}",
 	} {
 		words := strings.Fields(run)

@@ -42,7 +42,8 @@ func TestStart_UsesACgroup(t *testing.T) {
 	t.Parallel()
 	probe := newCgroup()
 	removeCgroup(probe)
-	in := output(t, `c=$(sed -n "s|^0::||p" /proc/self/cgroup); mkdir -p `+ownCgroup()+`/$(basename "$c")/below/it; echo "$c"`)
+	in := output(t, `c=$(sed -n "s|^0::||p" /proc/self/cgroup); mkdir -p `+ownCgroup()+
+		`/$(basename "$c")/below/it; echo "$c"`)
 	if found := strings.Contains(in, cgroupPrefix+instance()); found != (probe != "") {
 		t.Errorf("with %q for a probe, a command is in %q", probe, in)
 	}
@@ -79,7 +80,8 @@ func TestIsDead_RecognizesLiveProcesses(t *testing.T) {
 	namespace, rest, _ := strings.Cut(self, ".")
 	pid, _, _ := strings.Cut(rest, ".")
 	for other, dead := range map[string]bool{
-		self: false, "": false, "nonsense": false, namespace + ".1": false, "1." + rest: false, namespace + ".0.5": false,
+		self: false, "": false, "nonsense": false, namespace + ".1": false, "1." + rest: false,
+		namespace + ".0.5": false,
 		// 4194304 exceeds the highest pid.
 		namespace + "." + pid + ".1": true, namespace + ".4194304.1": true,
 	} {

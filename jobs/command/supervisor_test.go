@@ -23,7 +23,8 @@ func TestProcess_SecondStopDoesNotExtendFirst(t *testing.T) {
 	}
 	defer ready.Close()
 	process, err := command.Start(command.Spec{
-		Path: "/bin/sh", Args: []string{"sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`}, Dir: t.TempDir(),
+		Path: "/bin/sh", Args: []string{"sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`},
+		Dir: t.TempDir(),
 		Env: []string{"PATH=" + os.Getenv("PATH")},
 	}, theirs, theirs)
 	if err != nil {
