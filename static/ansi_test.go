@@ -57,7 +57,8 @@ func TestLogColors_AreReadable(t *testing.T) {
 				"light": {parseColor(t, rule[2]), light}, "dark": {parseColor(t, rule[3]), dark},
 			} {
 				if contrast := pair[0].contrast(pair[1]); contrast < minContrast {
-					t.Errorf("color %d has a contrast of %.2f on %s in the %s theme", n, contrast, name, theme)
+					t.Errorf("color %d has a contrast of %.2f on %s in the %s theme", n,
+						contrast, name, theme)
 				}
 			}
 		}
@@ -70,12 +71,14 @@ func TestLogColors_AreReadable(t *testing.T) {
 
 func TestLogColors_KnowThePalette(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]string{0: "#000000", 16: "#000000", 21: "#0000ff", 46: "#00ff00", 196: "#ff0000", 208: "#ff8700", 231: "#ffffff", 232: "#080808", 255: "#eeeeee"} {
+	for n, want := range map[int]string{0: "#000000", 16: "#000000", 21: "#0000ff", 46: "#00ff00",
+		196: "#ff0000", 208: "#ff8700", 231: "#ffffff", 232: "#080808", 255: "#eeeeee"} {
 		if got := fmt.Sprint(paletteColor(n)); got != want {
 			t.Errorf("color %d is %s and not %s", n, got, want)
 		}
 	}
-	if black, white := (rgb{}), (rgb{255, 255, 255}); black.contrast(white) != 21 || white.contrast(white) != 1 {
+	if black, white := (rgb{}), (rgb{255, 255, 255}); black.contrast(white) != 21 ||
+		white.contrast(white) != 1 {
 		t.Errorf("the contrasts are %v and %v", black.contrast(white), white.contrast(white))
 	}
 }

@@ -12,7 +12,8 @@ func failedTimes(n int) (events []app.Event) {
 	for i := range n {
 		at := noon.Add(time.Duration(10*i) * time.Second)
 		if i > 0 {
-			events = append(events, app.Event{Status: app.Created, Note: app.NoteRetried, At: at.Add(-time.Second)})
+			events = append(events,
+				app.Event{Status: app.Created, Note: app.NoteRetried, At: at.Add(-time.Second)})
 		}
 		events = append(events,
 			app.Event{Status: app.Started, Attempt: 1, At: at, LogOffset: int64(100 * i)},
@@ -62,7 +63,8 @@ func TestAttempts_ShowTheErrorOfTheRunOnce(t *testing.T) {
 func TestAttempts_EndWithTheNextOne(t *testing.T) {
 	t.Parallel()
 	retried := app.Event{Status: app.Created, Note: app.NoteRetried, At: noon.Add(time.Minute)}
-	entries := attemptsOf(t, app.ProcessRun{ID: 7, Status: app.Created}, append(failedTimes(1), retried)).Entries
+	entries := attemptsOf(t, app.ProcessRun{ID: 7, Status: app.Created},
+		append(failedTimes(1), retried)).Entries
 	if len(entries) != 2 || entries[1].Name != "Attempt 1" || entries[1].Text != "waiting" ||
 		entries[1].Retried.At == "" {
 		t.Errorf("the attempts of a retried run are %+v", entries)

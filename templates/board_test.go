@@ -157,7 +157,8 @@ func TestBoard_TabOfTheListHasItsNumber(t *testing.T) {
 		page.MatchCountCapped = capped
 		root := parsePage(t, must(t)(newTemplates(t).Board(page, withKey)))
 		got := []string{
-			textOf(byID(t, root, "matches")), shownCount(t, root, "count_created"), shownCount(t, root, "count_all"),
+			textOf(byID(t, root, "matches")), shownCount(t, root, "count_created"),
+			shownCount(t, root, "count_all"),
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("the board says %q, want %q", got, want)

@@ -77,9 +77,12 @@ func TestConfirmation_SendsThePreviewedAction(t *testing.T) {
 func TestConfirmation_ShowsHiddenCharactersOfItsFilter(t *testing.T) {
 	t.Parallel()
 	const hiding, shown = "a\u202eb", "a&lt;U&#43;202E&gt;b"
-	action := app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: hiding, Text: hiding, Failure: 7}}
-	part := string(must(t)(newTemplates(t).Confirm(action, app.BulkPreview{Runs: 5, Pattern: hiding}, "k", "")))
-	for _, condition := range []string{"kind " + shown, "containing “" + shown + "”", "failed with: " + shown} {
+	action := app.BulkAction{Operation: app.BulkRetry,
+		Filter: app.Filter{Kind: hiding, Text: hiding, Failure: 7}}
+	part := string(must(t)(newTemplates(t).
+		Confirm(action, app.BulkPreview{Runs: 5, Pattern: hiding}, "k", "")))
+	for _, condition := range []string{"kind " + shown, "containing “" + shown + "”",
+		"failed with: " + shown} {
 		if !strings.Contains(part, condition) {
 			t.Errorf("the confirmation does not say %q: %s", condition, part)
 		}

@@ -136,7 +136,8 @@ func TestChart_BarsStayInside(t *testing.T) {
 				}
 			}
 		}
-		for _, number := range regexp.MustCompile(`[ V]([-0-9.e]+)`).FindAllStringSubmatch(c.Waiting.Path, -1) {
+		for _, number := range regexp.MustCompile(`[ V]([-0-9.e]+)`).
+			FindAllStringSubmatch(c.Waiting.Path, -1) {
 			if y, err := strconv.ParseFloat(number[1], 64); err != nil || y < 0 || y > 100 {
 				t.Fatalf("the line is %s", c.Waiting.Path)
 			}

@@ -140,8 +140,9 @@ func TestCompare_SaysHowFarTheLogsAreAlike(t *testing.T) {
 	t.Parallel()
 	some := logLines(0, "one")
 	for want, logs := range map[string]app.LogComparison{
-		"The logs are alike.":                               {Alike: 3},
-		"What is kept of the logs is alike.":                {Alike: 3, Right: app.ComparedLog{Dropped: true}},
+		"The logs are alike.": {Alike: 3},
+		"What is kept of the logs is alike.": {Alike: 3,
+			Right: app.ComparedLog{Dropped: true}},
 		"Neither run has written anything.":                 {},
 		"The first 64 MiB are alike; the rest was not comp": {Alike: 9, Bytes: 64 << 20, Stopped: true},
 		"The logs differ from the first line.":              {Left: app.ComparedLog{Lines: some}},

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// commandEnd matches the beginning of the error of a command, or of the pattern of one: how it ended. It leaves the
-// indentation of the next line.
+// commandEnd matches the beginning of the error of a command, or of the pattern of one: how it ended. It
+// leaves the indentation of the next line.
 var commandEnd = regexp.MustCompile(`^(?:exit status ([0-9]+|#)|ended by the signal ([A-Z0-9]+))(?:\s*\n|\s+|$)`)
 
 // exitCode splits the error of a command into how it ended, such as "exit 3" or "SIGKILL", and the end of its

@@ -73,7 +73,8 @@ func TestFacts_CountCrashes(t *testing.T) {
 		0: "Attempt: 1 of 3", 1: "Attempt: 1 of 3, interrupted by a crash once",
 		2: "Attempt: 1 of 3, interrupted by a crash 2 times",
 	} {
-		page := app.RunPage{Run: app.ProcessRun{Status: app.Started, Attempt: 1, Crashes: crashes, StartedAt: noon}}
+		page := app.RunPage{Run: app.ProcessRun{Status: app.Started, Attempt: 1, Crashes: crashes,
+			StartedAt: noon}}
 		if got := factsOf(t, page); !strings.HasSuffix(got, want) {
 			t.Errorf("after %d crashes the facts are\n%s", crashes, got)
 		}

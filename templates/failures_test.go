@@ -198,7 +198,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	}
 	failed := app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}
 	run := app.RunPage{Run: failed, Failure: app.Failure{Runs: 2}}
-	if page := must(t)(tmpl.Run(run, templates.RunList{})); !strings.Contains(page, `href="/process_runs?failure=3"`) {
+	if page := must(t)(tmpl.Run(run, templates.RunList{})); !strings.Contains(page,
+		`href="/process_runs?failure=3"`) {
 		t.Error("the run's page has no link to similar failures")
 	}
 }

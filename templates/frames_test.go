@@ -108,8 +108,9 @@ func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 		"no cells": {render(tmpl.CellsFrame(changedPages(nil, overview))), nil},
 		"a run": {
 			render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
-			append([]string{"td#process_run_3_status"}, runPartsOf("title: span", "state: p", "actions: span", "menu: span",
-				"progress: div", "problem: div", "facts: tbody", "attempts: div", "events: ol")...),
+			append([]string{"td#process_run_3_status"},
+				runPartsOf("title: span", "state: p", "actions: span", "menu: span",
+					"progress: div", "problem: div", "facts: tbody", "attempts: div", "events: ol")...),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,8 @@ func TestRun_Golden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			golden(t, "run_"+name,
-				must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview}, templates.RunList{})))
+				must(t)(newTemplates(t).
+					Run(app.RunPage{Run: run, Events: events, Overview: overview}, templates.RunList{})))
 		})
 	}
 }
@@ -57,7 +58,8 @@ func TestRun_SaysOnceHowItsCommandEnded(t *testing.T) {
 	t.Parallel()
 	const text = "exit status 3\nno ink"
 	run := app.ProcessRun{
-		ID: 7, Kind: "simulated", Status: app.Failed, Attempt: 1, Error: text, StartedAt: noon, FinishedAt: noon,
+		ID: 7, Kind: "simulated", Status: app.Failed, Attempt: 1, Error: text, StartedAt: noon,
+		FinishedAt: noon,
 	}
 	history := []app.Event{
 		{Version: 2, Status: app.Started, Attempt: 1, At: noon},
@@ -85,7 +87,8 @@ func pageWithLog() app.RunPage {
 func numberedLog() app.Log {
 	at := noon.Add(1234 * time.Millisecond)
 	return app.Log{Start: 5, End: 999, Lines: []app.LogLine{
-		{At: 100, Number: 9, Written: at, Text: "\x1b[1;31mError:\x1b[m disk \x1b[48;5;208mFULL\x1b[m, <disk full>\n"},
+		{At: 100, Number: 9, Written: at,
+			Text: "\x1b[1;31mError:\x1b[m disk \x1b[48;5;208mFULL\x1b[m, <disk full>\n"},
 		{At: 200, Number: 10, Written: at, Stream: app.Stderr, Text: "10%"},
 		{At: 203, Number: 11, Written: at, Stream: app.ServerLog, Text: "attempt 2 of 3\n"},
 		{At: 218, Number: 12, Written: at, Text: "\x1b[7mdisk\x1b[m"},

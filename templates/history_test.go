@@ -52,7 +52,8 @@ func TestHistory_SaysHowLongEachTook(t *testing.T) {
 		{Version: 3, Status: app.Completed, Attempt: 1, At: noon.Add(62 * time.Second)},
 	}
 	var took []string
-	for _, event := range newHistory(app.RunPage{Run: app.ProcessRun{CreatedAt: noon}, Events: events}).Events {
+	for _, event := range newHistory(app.RunPage{Run: app.ProcessRun{CreatedAt: noon},
+		Events: events}).Events {
 		took = append(took, event.After)
 	}
 	if want := []string{"", "after 3 s", "after 59 s"}; !slices.Equal(took, want) {

@@ -240,7 +240,9 @@ func named(name string) func(*html.Node) bool {
 }
 
 func withClass(name string) func(*html.Node) bool {
-	return func(node *html.Node) bool { return slices.Contains(strings.Fields(attribute(node, "class")), name) }
+	return func(node *html.Node) bool {
+		return slices.Contains(strings.Fields(attribute(node, "class")), name)
+	}
 }
 
 // byID returns the element with an id, and ends the test unless there is exactly one.

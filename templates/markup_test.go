@@ -43,12 +43,15 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, templates.BoardOptions{}))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}, hostileList))),
 		"the failures":    parsePage(t, render(tmpl.Failures(hostileFailures(), app.MostRuns))),
-		"a note":          parseFragment(t, render(tmpl.NoteForm(hostileFailures().Failures[0], hostileNote, hostileNote))),
-		"a note page":     parsePage(t, render(tmpl.NotePage(hostileFailures().Failures[0], hostileNote, ""))),
-		"a mute":          parseFragment(t, render(tmpl.MuteForm(hostileFailures().Failures[0], noon, hostileNote))),
-		"a mute page":     parsePage(t, render(tmpl.MutePage(hostileFailures().Failures[0], noon, hostileNote))),
-		"the error page":  parsePage(t, render(tmpl.Error(refusal))),
-		"the notice":      parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
+		"a note": parseFragment(t,
+			render(tmpl.NoteForm(hostileFailures().Failures[0], hostileNote, hostileNote))),
+		"a note page": parsePage(t, render(tmpl.NotePage(hostileFailures().Failures[0], hostileNote, ""))),
+		"a mute": parseFragment(t,
+			render(tmpl.MuteForm(hostileFailures().Failures[0], noon, hostileNote))),
+		"a mute page": parsePage(t,
+			render(tmpl.MutePage(hostileFailures().Failures[0], noon, hostileNote))),
+		"the error page": parsePage(t, render(tmpl.Error(refusal))),
+		"the notice":     parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
 		"started": parseFragment(t,
 			render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
 		"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
@@ -184,7 +187,8 @@ func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	for _, field := range elements(forms[0], named("input")) {
 		sent[attribute(field, "name")] = attribute(field, "value")
 	}
-	if len(sent) != 3 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" || sent["kind"] != "simulated" {
+	if len(sent) != 3 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" ||
+		sent["kind"] != "simulated" {
 		t.Errorf("the start form sends %v", sent)
 	}
 }
@@ -249,7 +253,8 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 			t.Errorf("the board's socket is %q, want %q", got, want)
 		}
 	}
-	live := byID(t, parsePage(t, render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}, templates.RunList{}))), "live")
+	live := byID(t, parsePage(t,
+		render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}, templates.RunList{}))), "live")
 	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" ||
 		attribute(live, "hx-swap") != "none" {
 		t.Errorf("the socket of run 42 is %q", got)

@@ -60,7 +60,9 @@ func TestPathsAndIDs_OfARun(t *testing.T) {
 
 func TestNew_FailsWithoutAnAsset(t *testing.T) {
 	t.Parallel()
-	tmpl, err := templates.New(templates.Options{Asset: func(string) string { panic(errors.New("no such file")) }})
+	tmpl, err := templates.New(templates.Options{Asset: func(string) string {
+		panic(errors.New("no such file"))
+	}})
 	if err == nil || tmpl != nil {
 		t.Errorf("New without assets = %v, %v, want an error", tmpl, err)
 	}

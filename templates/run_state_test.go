@@ -84,7 +84,8 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 	t.Parallel()
 	failing := kindWithAttempts("backup", 3)
 	tmpl, err := New(Options{
-		Asset: func(name string) string { return name }, Kinds: failing, Now: func() time.Time { return noon },
+		Asset: func(name string) string { return name }, Kinds: failing,
+		Now: func() time.Time { return noon },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,9 +102,10 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 		"2nd in the queue · 3 of 3 of its kind running, the oldest is #7": {
 			Run:      app.ProcessRun{Waiting: app.Waiting{Limit: 3, By: 7}},
 			Position: app.Position{Place: 2}},
-		"waiting: the kind is paused":               {Run: app.ProcessRun{Waiting: app.Waiting{Paused: true}}},
-		"waiting: no worker here handles this kind": {Run: app.ProcessRun{Kind: "other"}, Overview: unhandled},
-		"starts in 8 s":                             {Run: app.ProcessRun{ScheduledAt: noon.Add(8 * second)}},
+		"waiting: the kind is paused": {Run: app.ProcessRun{Waiting: app.Waiting{Paused: true}}},
+		"waiting: no worker here handles this kind": {Run: app.ProcessRun{Kind: "other"},
+			Overview: unhandled},
+		"starts in 8 s": {Run: app.ProcessRun{ScheduledAt: noon.Add(8 * second)}},
 		"attempt 2 of 3 at 12:00:08 UTC · in 8 s": {
 			Run: app.ProcessRun{Kind: "backup", Attempt: 1, ScheduledAt: noon.Add(8 * second)}},
 		"running for 3 s":                   startedAgo(3*second, app.NoPercent, 0),
@@ -113,8 +115,10 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 		"took 22 ms": {Run: app.ProcessRun{Status: app.Completed, StartedAt: noon,
 			FinishedAt: noon.Add(22 * time.Millisecond)}},
 		"before it was started": {Run: app.ProcessRun{Status: app.Cancelled, FinishedAt: noon}},
-		"334 runs queued again · took 2 s": {Run: app.ProcessRun{Kind: app.BulkRetry.Kind(), Status: app.Completed,
-			Progress: app.Progress{Message: "334 runs queued again"}, StartedAt: noon, FinishedAt: noon.Add(2 * second)}},
+		"334 runs queued again · took 2 s": {Run: app.ProcessRun{Kind: app.BulkRetry.Kind(),
+			Status:   app.Completed,
+			Progress: app.Progress{Message: "334 runs queued again"}, StartedAt: noon,
+			FinishedAt: noon.Add(2 * second)}},
 	} {
 		if got := inWords(tmpl.runState(page, noon).Phrases); got != want {
 			t.Errorf("the state is %q, want %q", got, want)
@@ -124,7 +128,8 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 
 func TestProgress_SpellsPercentagesAsTheBoard(t *testing.T) {
 	t.Parallel()
-	tmpl, err := New(Options{Asset: func(name string) string { return name }, Kinds: kindWithAttempts("backup", 1)})
+	tmpl, err := New(Options{Asset: func(name string) string { return name },
+		Kinds: kindWithAttempts("backup", 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +174,12 @@ func TestProblem_ShowsTheErrorOnceInFull(t *testing.T) {
 		},
 		"a silent command": {
 			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "exit status 1"}},
-			problem{Status: "failed", Label: "Error", Exit: "exit 1", Text: "The command wrote nothing about it."},
+			problem{Status: "failed", Label: "Error", Exit: "exit 1",
+				Text: "The command wrote nothing about it."},
 		},
 		"the only one of its failure": {
-			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "boom", Failure: 7}, Failure: app.Failure{Runs: 1}},
+			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "boom", Failure: 7},
+				Failure: app.Failure{Runs: 1}},
 			problem{Status: "failed", Label: "Error", Text: "boom"},
 		},
 		"another attempt follows": {

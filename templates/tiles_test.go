@@ -10,9 +10,11 @@ import (
 func TestWaitingTile_PutsForecastIntoWords(t *testing.T) {
 	t.Parallel()
 	for want, forecast := range map[string]app.Forecast{
-		"0 waiting Queue empty.":                             {Trend: app.Empty},
-		"12,300 waiting, clear in about 3 min":               {Trend: app.Draining, Waiting: 12300, In: 190 * time.Second},
-		"1 waiting, clears in about 1 s":                     {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
+		"0 waiting Queue empty.": {Trend: app.Empty},
+		"12,300 waiting, clear in about 3 min": {Trend: app.Draining, Waiting: 12300,
+			In: 190 * time.Second},
+		"1 waiting, clears in about 1 s": {Trend: app.Draining, Waiting: 1,
+			In: time.Millisecond},
 		"40 waiting and growing: more come than are started": {Trend: app.Growing, Waiting: 40},
 		"990 waiting, too early to tell how long":            {Trend: app.Early, Waiting: 990},
 		"40 waiting": {Trend: app.Unclear, Waiting: 40},
@@ -60,9 +62,10 @@ func TestFailureTile_ComparesWithTimeBefore(t *testing.T) {
 		"25% failed 1 of 4 runs":                         {{Completed: 3, Failed: 1}, {Cancelled: 1}},
 		"0% failed 0 of 1 run":                           {{Completed: 1}, {}},
 		"100% failed 1 of 1 run, and 119 cancelled":      {{Failed: 1, Cancelled: 119}, {}},
-		"50% failed up from 10% 1 of 2 runs":             {{Completed: 1, Failed: 1}, {Completed: 9, Failed: 1}},
-		"10% failed down from 50% 1 of 10 runs":          {{Completed: 9, Failed: 1}, {Completed: 1, Failed: 1}},
-		"50% failed as before 1 of 2 runs":               {{Completed: 1, Failed: 1}, {Completed: 2, Failed: 2}},
+		"50% failed up from 10% 1 of 2 runs": {{Completed: 1, Failed: 1},
+			{Completed: 9, Failed: 1}},
+		"10% failed down from 50% 1 of 10 runs": {{Completed: 9, Failed: 1}, {Completed: 1, Failed: 1}},
+		"50% failed as before 1 of 2 runs":      {{Completed: 1, Failed: 1}, {Completed: 2, Failed: 2}},
 	} {
 		stats := app.Statistics{
 			Period: app.Period{Summary: app.Summary{Total: counters[0]}},
@@ -99,8 +102,8 @@ func TestQueueTimeTile_ComparesWithTimeBefore(t *testing.T) {
 func TestPercent_RoundsNothingToNoneOrAll(t *testing.T) {
 	t.Parallel()
 	for rate, want := range map[float64]string{
-		0: "0%", 0.0001: "<0.1%", 0.001: "0.1%", 0.04: "4%", 0.0396: "4%", 0.0432: "4.3%", 0.0996: "10%", 0.12: "12%", 0.126: "13%",
-		0.9999: "99%", 1: "100%",
+		0: "0%", 0.0001: "<0.1%", 0.001: "0.1%", 0.04: "4%", 0.0396: "4%", 0.0432: "4.3%", 0.0996: "10%",
+		0.12: "12%", 0.126: "13%", 0.9999: "99%", 1: "100%",
 	} {
 		if got := percent(rate); got != want {
 			t.Errorf("percent(%v) = %q, want %q", rate, got, want)
@@ -138,7 +141,8 @@ func TestKindRow_SaysWhichRunsTheRateCounts(t *testing.T) {
 		want  kindRow
 	}{
 		"cancelled runs": {app.Counters{Failed: 1, Cancelled: 119}, kindRow{
-			Finished: "120", Cancelled: "119 cancelled", FailureRate: "100%", FailedOf: "1 of 1", Failed: true,
+			Finished: "120", Cancelled: "119 cancelled", FailureRate: "100%",
+			FailedOf: "1 of 1", Failed: true,
 		}},
 		"only cancelled runs": {app.Counters{Cancelled: 2}, kindRow{Finished: "2", Cancelled: "2 cancelled"}},
 		"no cancelled runs": {app.Counters{Completed: 1199, Failed: 1}, kindRow{
