@@ -139,10 +139,11 @@ func openNode(url string) (*postgres.Store, error) {
 
 // workOn has a node work on runs until stop is called. Their work calls work.
 func workOn(store *postgres.Store, work func()) (stop func(), err error) {
-	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing", Work: func(context.Context, *jobs.Run) error {
-		work()
-		return nil
-	}})
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing",
+		Work: func(context.Context, *jobs.Run) error {
+			work()
+			return nil
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +151,9 @@ func workOn(store *postgres.Store, work func()) (stop func(), err error) {
 		return &jobs.Executor{Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: time.Minute,
 			Log: slog.New(slog.DiscardHandler)}
 	}
-	engine := &river.Engine{Pool: store.Pool(), Store: store, Workers: pickupWorkers, DrainTimeout: time.Second,
-		Runs: executor(registry), Bulk: executor(jobs.BulkRegistry(store))}
+	engine := &river.Engine{Pool: store.Pool(), Store: store, Workers: pickupWorkers,
+		DrainTimeout: time.Second,
+		Runs:         executor(registry), Bulk: executor(jobs.BulkRegistry(store))}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() { engine.Run(ctx, context.Background()) })

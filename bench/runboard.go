@@ -24,8 +24,9 @@ type runboardQueue struct {
 func openRunboard(synchronous string) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
 		store, err := sqlite.Open(context.Background(), sqlite.Options{
-			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous, Kinds: func() []string { return []string{"nothing"} },
-			Log: slog.New(slog.DiscardHandler),
+			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous,
+			Kinds: func() []string { return []string{"nothing"} },
+			Log:   slog.New(slog.DiscardHandler),
 		})
 		return &runboardQueue{store: store}, err
 	}
