@@ -257,13 +257,19 @@ func (e *Executor) saveProgress(working context.Context, run app.ProcessRun, upd
 // ofRun returns the log attribute for a run.
 func ofRun(run app.ProcessRun) slog.Attr { return slog.Int64("run", run.ID) }
 
+// The pause after a failure of the database doubles from the minimum to the maximum.
+const (
+	minStorePause = 100 * time.Millisecond
+	maxStorePause = 5 * time.Second
+)
+
 // write saves a change and repeats it while the database cannot be written, so that a full disk costs no
 // result. It gives up only when the server stops; then the run is found started at the next start, and runs
 // again. what and result describe the change in the log.
 func (e *Executor) write(
 	working context.Context, what slog.Attr, result string, change func(context.Context) error,
 ) {
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := minStorePause; ; pause = min(2*pause, maxStorePause) {
 		// Without a deadline: a write that is given up may be committed all the same.
 		err := change(context.WithoutCancel(working))
 		switch {

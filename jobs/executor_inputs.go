@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"runboard/app"
 )
@@ -32,7 +31,7 @@ func (e *Executor) readInputs(ctx context.Context, run app.ProcessRun) (app.Inpu
 	if run.InputCount == 0 {
 		return nil, nil
 	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := minStorePause; ; pause = min(2*pause, maxStorePause) {
 		values, err := e.Store.Inputs(ctx, run)
 		switch {
 		case err == nil:

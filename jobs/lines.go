@@ -23,9 +23,8 @@ const partialDelay = 200 * time.Millisecond
 
 // lineWriter splits what is written to it into log lines. A line holds what a terminal would show, with its
 // styles: after a carriage return or a backspace, text overwrites earlier text of the line, and a style lasts
-// until the next one, also in the lines that follow. After partialDelay it adds
-// the unfinished line to the log as a part. If later text overwrites that part, the next part begins with
-// a carriage return; see app.LogLine.
+// until the next one, also in the lines that follow. After partialDelay it adds the unfinished line to the log
+// as a part. If later text overwrites that part, the next part begins with a carriage return; see app.LogLine.
 type lineWriter struct {
 	run    *Run
 	stream app.Stream
