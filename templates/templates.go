@@ -77,9 +77,9 @@ func parse(asset func(string) string) (*template.Template, error) {
 		return nil, err
 	}
 	values := struct {
-		MaxCount, MaxSelected, BarLength int
-		RowsMark                         string
-	}{app.MaxCount, app.MaxSelected, barLength, rowsMark}
+		MaxCount, MaxSelected, MaxText, BarLength int
+		RowsMark                                  string
+	}{app.MaxCount, app.MaxSelected, app.MaxText, barLength, rowsMark}
 	set := template.New("")
 	for _, file := range constants.Templates() {
 		var source strings.Builder
@@ -109,9 +109,8 @@ type layout struct {
 
 // findForm is the view model of the search in the header.
 type findForm struct {
-	Swaps  bool    // the page is a list, whose live region the search swaps
-	Fields []field // the other filters of the list
-	Text   string
+	Swaps bool // the page is a list, whose live region the search swaps
+	Text  string
 }
 
 func (t *Templates) layout(title string) layout {
