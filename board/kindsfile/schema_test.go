@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"runboard/app"
 )
 
 var update = flag.Bool("update", false, "write docs/kinds.schema.json")
@@ -81,6 +83,15 @@ func TestSchema_AcceptsTheExamples(t *testing.T) {
 	}
 }
 
+// The limits of the schema are in the tags of the types, and those of the reader in app.
+func TestSchema_AcceptsWhatTheReaderAccepts(t *testing.T) {
+	for _, test := range atLimits {
+		if test.good && !accepts(t, []byte(test.content)) {
+			t.Errorf("the schema refuses %s", test.content)
+		}
+	}
+}
+
 func TestSchema_RefusesWhatTheReaderRefuses(t *testing.T) {
 	for _, content := range []string{
 		"kindz: {}",
@@ -89,6 +100,10 @@ func TestSchema_RefusesWhatTheReaderRefuses(t *testing.T) {
 		"kinds: {a: {run: [ls], timeout: 30}}",
 		"kinds: {}", "kinds: {A: {run: [ls]}}", "kinds: {a: {run: []}}",
 		"kinds: {a: {run: [ls], attempts: 0}}", "kinds: {a: {run: [ls], attempts: 1001}}",
+		"kinds: {a: {run: [ls], concurrency: 1000001}}",
+		"kinds: {a: {run: [ls], inputs: [" + textInputs(app.MaxInputs+1) + "]}}",
+		"kinds: {" + as(64) + ": {run: [ls]}}",
+		"kinds: {a: {run: [ls], inputs: [{type: text, name: " + as(33) + "}]}}",
 		"kinds: {a: {run: [ls], env: {1A: x}}}",
 		"kinds: {a: {run: [ls], inputs: [{name: A, type: text}]}}",
 		"kinds: {a: {run: [ls], inputs: [{name: a, type: choice, choices: []}]}}",
