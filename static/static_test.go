@@ -282,3 +282,21 @@ func TestStyles_ColoursAreTokens(t *testing.T) {
 		}
 	}
 }
+
+func TestStyles_TokensAreUsed(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("css/*.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, file := range files {
+		all = append(all, content(t, file)...)
+	}
+	for _, token := range regexp.MustCompile(`--[a-z0-9-]+:`).FindAll(all, -1) {
+		name := string(bytes.TrimSuffix(token, []byte(":")))
+		if !strings.HasPrefix(name, "--pico-") && !bytes.Contains(all, []byte("var("+name)) {
+			t.Errorf("no style uses %s", name)
+		}
+	}
+}
