@@ -220,7 +220,7 @@ func (e *Executor) settle(working context.Context, handle *Run, end ending) {
 			return e.Store.Requeue(ctx, run)
 		})
 	case errors.Is(end.cause, ErrCancelled):
-		reason := handle.masker.text(cancelReason(end.err))
+		reason := handle.shown(cancelReason(end.err))
 		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: reason})
 	case errors.Is(end.cause, ErrTimeout):
 		timedOut := fmt.Errorf("timed out after %s (limit)", inWords(handle.policy.Timeout))

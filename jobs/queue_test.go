@@ -221,6 +221,20 @@ func TestQueue_BrokenErrorFailsTheRun(t *testing.T) {
 	}
 }
 
+// Tools that color their messages do so in errors, too.
+func TestQueue_ErrorsAndProgressHaveNoEscapeSequences(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newQueue(store, jobs.Kind{Name: "red", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Progress(50, "\x1b[1mhalf\x1b[m done")
+		return errors.New("\x1b[31mdisk full\x1b[0m:\n\x1b]8;;http://host\x07sda\x1b]8;;\x07")
+	}}))
+	run := waitForStatus(t, store, create(t, store, "red", 1), app.Failed)
+	if run.Error != "disk full:\nsda" || run.Message != "half done" {
+		t.Errorf("the error is %q, the message %q", run.Error, run.Message)
+	}
+}
+
 func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()

@@ -43,7 +43,7 @@ func RetryAfter(delay time.Duration, err error) error {
 // outcome returns the outcome of the attempt that ended with err: another attempt if one is left, else
 // failure.
 func (r *Run) outcome(err error) app.Outcome {
-	text := r.masker.text(err.Error())
+	text := r.shown(err.Error())
 	retry, _ := errors.AsType[retryError](err)
 	if r.Attempt >= r.policy.Attempts || retry.permanent {
 		return app.Outcome{Status: app.Failed, Error: text}

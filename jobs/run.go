@@ -134,7 +134,7 @@ func (r *Run) logger() *slog.Logger {
 // percentage is clamped to 0 to 100, and the message is cut to 200 characters. Progress never blocks: of
 // several calls within 200 ms, only the last one is shown.
 func (r *Run) Progress(percent int, message string) {
-	message = r.masker.text(message)
+	message = r.shown(message)
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage])
 	}
@@ -144,6 +144,9 @@ func (r *Run) Progress(percent int, message string) {
 	r.signal()
 	r.mu.Unlock()
 }
+
+// shown returns a text of the work as pages show it: without escape sequences, and with its secrets masked.
+func (r *Run) shown(text string) string { return r.masker.text(stripEscapes(text)) }
 
 // Log writes text, one or more lines, to the run's log. While 16 MB are unsaved, it blocks
 // for up to two seconds.
