@@ -11,30 +11,40 @@ import (
 
 // opLabels are the texts of a bulk operation.
 type opLabels struct {
-	Button  string // label of its button, and first word of the heading
-	Working string // what its bulk run does
+	Button    string // label of its button, and first word of the heading
+	Working   string // what its bulk run does
+	Skipped   string // why runs are skipped: "2 others are" + Skipped
+	One, Many opTexts
+}
+
+// opTexts are the texts of a bulk operation for one run, or for several.
+type opTexts struct {
 	Effect  string // what the operation does, in a sentence or two
-	Skipped string // why runs are skipped: "2 others are" + Skipped
 	None    string // shown if it applies to none of the runs
 	Dismiss string // label of the button that changes nothing
 }
 
 var operationLabels = map[app.BulkOperation]opLabels{
 	app.BulkCancel: {
-		Button: "Cancel", Working: "Cancelling runs…",
-		Effect:  "Waiting runs are cancelled now. Running ones stop when their work returns.",
-		Skipped: "finished already", None: "These runs have already finished.", Dismiss: "Keep them",
+		Button: "Cancel", Working: "Cancelling runs…", Skipped: "finished already",
+		One: opTexts{"If it waits, it is cancelled now. If it is running, it stops when its work returns.",
+			"This run has already finished.", "Keep it"},
+		Many: opTexts{"Waiting runs are cancelled now. Running ones stop when their work returns.",
+			"These runs have already finished.", "Keep them"},
 	},
 	app.BulkRetry: {
-		Button: "Retry", Working: "Retrying runs…",
-		Effect:  "They are queued again, with all their attempts.",
-		Skipped: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.",
-		Dismiss: "Leave them",
+		Button: "Retry", Working: "Retrying runs…", Skipped: "neither failed nor cancelled",
+		One: opTexts{"It is queued again, with all its attempts.",
+			"This run has neither failed nor been cancelled.", "Leave it"},
+		Many: opTexts{"They are queued again, with all their attempts.",
+			"None of these runs has failed or was cancelled.", "Leave them"},
 	},
 	app.BulkDelete: {
-		Button: "Delete", Working: "Deleting runs…",
-		Effect:  "Their logs are deleted too. This cannot be undone.",
-		Skipped: "not finished", None: "None of these runs has finished.", Dismiss: "Keep them",
+		Button: "Delete", Working: "Deleting runs…", Skipped: "not finished",
+		One: opTexts{"Its log is deleted too. This cannot be undone.",
+			"This run has not finished.", "Keep it"},
+		Many: opTexts{"Their logs are deleted too. This cannot be undone.",
+			"None of these runs has finished.", "Keep them"},
 	},
 }
 
@@ -115,8 +125,12 @@ func (t *Templates) ConfirmPage(
 
 func newConfirmation(action app.BulkAction, preview app.BulkPreview, key, problem string) confirmation {
 	labels := operationLabels[action.Operation]
+	texts := labels.Many
+	if len(action.IDs) == 1 || preview.Runs == 1 && !preview.More {
+		texts = labels.One
+	}
 	view := confirmation{
-		Question: labels.Button + " runs", Problem: problem, Effect: labels.None,
+		Question: labels.Button + " runs", Problem: problem, Effect: texts.None,
 		Form: confirmForm{Dismiss: "Back", Back: QueryPath(app.Query{Filter: action.Filter})},
 	}
 	if len(action.IDs) == 1 {
@@ -126,12 +140,12 @@ func newConfirmation(action app.BulkAction, preview app.BulkPreview, key, proble
 		return view
 	}
 	view.Question = labels.Button + " " + previewed(action, preview, true) + "?"
-	view.Effect = labels.Effect + skipped(preview.Skipped, labels.Skipped)
+	view.Effect = texts.Effect + skipped(preview.Skipped, labels.Skipped)
 	view.Filters = conditions(action.Filter, preview.Pattern)
 	view.Unfiltered = len(action.IDs) == 0
 	form := &view.Form
 	form.Path, form.Fields = confirmTarget(action, key)
-	form.Confirm, form.Dismiss = labels.Button+" "+previewed(action, preview, false), labels.Dismiss
+	form.Confirm, form.Dismiss = labels.Button+" "+previewed(action, preview, false), texts.Dismiss
 	form.Dangerous = action.Operation == app.BulkDelete
 	form.TypeNumber = form.Dangerous && preview.Runs > app.TypedAbove && len(action.IDs) != 1
 	form.Runs, form.Problem = grouped(preview.Runs), problem != ""

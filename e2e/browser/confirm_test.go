@@ -209,7 +209,7 @@ func TestRunPage_ConfirmsDelete(t *testing.T) {
 	tab.click("#run_menu summary")
 	tab.click(`a[href*="operation=delete"]`)
 	tab.until("the confirmation opens",
-		dialogOpen+` && `+confirmText+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
+		dialogOpen+` && `+confirmText+`.includes("Delete run #1?") && `+focusText+` === "Keep it"`)
 	tab.press(kb.Escape)
 	tab.until("the dialog closes", `!document.getElementById("confirm").open`)
 	tab.click("#run_menu summary")
