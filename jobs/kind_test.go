@@ -56,6 +56,13 @@ func TestNewRegistry_RejectsWrongKinds(t *testing.T) {
 }
 
 // In a bubble, time passes only while all goroutines are blocked, and only until the first timer fires.
+func TestSimulated_SaysHowToOfferOtherWork(t *testing.T) {
+	t.Parallel()
+	if text := jobs.Simulated(0, 0, 0).Info.Description; !strings.Contains(text, "--kinds") {
+		t.Errorf("its description is %q", text)
+	}
+}
+
 func TestSimulated_WithoutDelaysDoesNotSleep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,11 +11,16 @@ import (
 
 var errSimulated = errors.New("the simulated work failed")
 
+// simulatedDescription is read by operators who have not configured any work yet.
+const simulatedDescription = "Sleeps for some seconds, and sometimes fails. " +
+	"The option --kinds of the server offers work of your own."
+
 // Simulated returns a kind whose work sleeps for a random time from shortest to longest and then fails
 // with probability failureRate, from 0 to 1. SimulatedDelay delays the start of its runs.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	return Kind{
 		Name: app.SimulatedKind,
+		Info: app.Kind{Description: simulatedDescription},
 		Work: func(ctx context.Context, _ *Run) error {
 			if err := Sleep(ctx, between(shortest, longest)); err != nil {
 				return err
