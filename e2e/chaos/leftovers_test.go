@@ -86,8 +86,11 @@ func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 func TestServer_RemovesInputsOfKilledRuns(t *testing.T) {
 	t.Parallel()
 	for name, kill := range map[string]func(*testing.T, *harness.Process){
-		"server":                func(_ *testing.T, b *harness.Process) { b.Kill() },
-		"server and supervisor": func(t *testing.T, b *harness.Process) { killAtOnce(t, b.Cmd.Process.Pid); b.Wait() },
+		"server": func(_ *testing.T, b *harness.Process) { b.Kill() },
+		"server and supervisor": func(t *testing.T, b *harness.Process) {
+			killAtOnce(t, b.Cmd.Process.Pid)
+			b.Wait()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,14 +106,18 @@ func TestServer_RemovesInputsOfKilledRuns(t *testing.T) {
 			b := harness.NewProcess(t, "--kinds", kinds)
 			b.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + temp}
 			b.Start("127.0.0.1:0")
-			if err := b.Do(http.MethodPost, "/process_runs", "kind=job&input.token=hunter2hunter2", nil); err != nil {
+			if err := b.Do(http.MethodPost, "/process_runs", "kind=job&input.token=hunter2hunter2",
+				nil); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(t, "the command is started", func() error { return filesAre(filepath.Dir(ready), "ready", 1) })
-			harness.Eventually(t, "the file is there", func() error { return filesAre(temp, "inputs.json", 1) })
+			harness.Eventually(t, "the command is started",
+				func() error { return filesAre(filepath.Dir(ready), "ready", 1) })
+			harness.Eventually(t, "the file is there",
+				func() error { return filesAre(temp, "inputs.json", 1) })
 			kill(t, b)
 			if name == "server" {
-				harness.Eventually(t, "the supervisor removes it", func() error { return filesAre(temp, "", 0) })
+				harness.Eventually(t, "the supervisor removes it",
+					func() error { return filesAre(temp, "", 0) })
 				return
 			}
 			next := commandBinary(t, temp, "true")
@@ -146,8 +153,8 @@ func killAtOnce(t *testing.T, pid int) {
 	}
 }
 
-// TestServer_AloneHasItsName keeps "pkill -HUP -x runboard", which the documentation recommends, from reaching
-// supervisors, too.
+// TestServer_AloneHasItsName keeps "pkill -HUP -x runboard", which the documentation recommends, from
+// reaching supervisors, too.
 func TestServer_AloneHasItsName(t *testing.T) {
 	t.Parallel()
 	mark := fmt.Sprintf("9%d.8", os.Getpid())

@@ -53,7 +53,8 @@ func TestReload_UnderLoadLosesNoRun(t *testing.T) {
 			}
 		})
 	}
-	files := []string{"kinds:" + one, both, "kinds:" + one + "    timout: 1\n", "kinds:" + two, "kinds: [", both}
+	files := []string{"kinds:" + one, both, "kinds:" + one + "    timout: 1\n", "kinds:" + two,
+		"kinds: [", both}
 	for n := range 24 {
 		reread(t, d, b, files[n%len(files)])
 	}
@@ -66,7 +67,8 @@ func TestReload_UnderLoadLosesNoRun(t *testing.T) {
 	}
 	marks := len(d.Files())
 	if int64(marks) != created.Load() || created.Load() == 0 || refused.Load() == 0 {
-		t.Errorf("%d runs were accepted and %d requests refused, and %d runs worked", created.Load(), refused.Load(), marks)
+		t.Errorf("%d runs were accepted and %d requests refused, and %d runs worked", created.Load(),
+			refused.Load(), marks)
 	}
 }
 

@@ -75,11 +75,13 @@ func TestNodes_FollowTheirKindsFiles(t *testing.T) {
 	t.Parallel()
 	const one = "kinds:\n  one: {run: [\"true\"]}\n"
 	const two = one + "  two: {run: [\"true\"], concurrency: 1}\n"
-	const secret = one + "  two: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: token, type: secret, required: true}]}\n"
+	const secret = one +
+		"  two: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: token, type: secret, required: true}]}\n"
 	server := pgtest.URL(t)
 	pages := startKindsNode(t, server, one, "--role", "web")
 	works := startKindsNode(t, server, one, "--role", "worker")
-	if err := pages.Do("POST", "/process_runs", "kind=two", nil); err == nil || !strings.Contains(err.Error(), "422") {
+	if err := pages.Do("POST", "/process_runs", "kind=two", nil); err == nil ||
+		!strings.Contains(err.Error(), "422") {
 		t.Errorf("a kind that is not offered is answered with %v", err)
 	}
 	pages.reload(t, two, "added=[two]")

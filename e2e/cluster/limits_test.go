@@ -26,7 +26,8 @@ func TestNodes_KeepTheLimitOfAKind(t *testing.T) {
 	const runs = 60
 	dir, server := t.TempDir(), pgtest.URL(t)
 	kinds := filepath.Join(dir, "kinds.yaml")
-	if err := os.WriteFile(kinds, fmt.Appendf(nil, exclusive, filepath.Join(dir, "lock")), 0o600); err != nil {
+	if err := os.WriteFile(kinds, fmt.Appendf(nil, exclusive, filepath.Join(dir, "lock")),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	killed := harness.StartNode(t, server, "--kinds", kinds)
@@ -49,7 +50,8 @@ func TestNodes_KeepTheLimitOfAKind(t *testing.T) {
 	killed.Signal(syscall.SIGKILL)
 	for deadline := time.Now().Add(2 * harness.RescuePatience); count(2) < runs; {
 		if failed := count(3); failed > 0 || time.Now().After(deadline) {
-			t.Fatalf("%d runs have completed and %d failed: %+v", count(2), failed, other.List("/process_runs"))
+			t.Fatalf("%d runs have completed and %d failed: %+v", count(2), failed,
+				other.List("/process_runs"))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -63,7 +63,8 @@ func TestNodes_RescueRunsOfALostNode(t *testing.T) {
 				t.Errorf("%d runs are started again", n)
 			}
 			if n := harness.NumberIn(t, database,
-				"SELECT count(*) FROM river_job WHERE kind = 'run:long'"); n != 0 { // the starts have used them up
+				// the starts have used them up
+				"SELECT count(*) FROM river_job WHERE kind = 'run:long'"); n != 0 {
 				t.Errorf("%d jobs are left", n)
 			}
 			if signal == syscall.SIGSTOP {

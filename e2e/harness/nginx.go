@@ -67,8 +67,10 @@ func Proxy(t testing.TB, board string) (url string, client *http.Client) {
 	server := httptest.NewTLSServer(nil) // for its certificate
 	t.Cleanup(server.Close)
 	site = strings.Replace(site, "http://127.0.0.1:3000", board, 1)
-	site = strings.Replace(site, "/etc/ssl/board.example.pem", writeCertificate(t, server.TLS.Certificates[0]), 1)
-	site = strings.Replace(site, "/etc/ssl/private/board.example.key", writeKey(t, server.TLS.Certificates[0]), 1)
+	site = strings.Replace(site, "/etc/ssl/board.example.pem",
+		writeCertificate(t, server.TLS.Certificates[0]), 1)
+	site = strings.Replace(site, "/etc/ssl/private/board.example.key",
+		writeKey(t, server.TLS.Certificates[0]), 1)
 	proxy := startNginx(t, site, "listen 443")
 	url = strings.Replace(proxy.URL, "http:", "https:", 1)
 	client = server.Client()

@@ -25,6 +25,36 @@ func startAction(t *testing.T, e *httpexpect.Expect, form map[string]any) *httpe
 	return e.GET(path).WithTransformer(harness.AcceptJSON).Expect().JSON().Object()
 }
 
+// checkPreviews checks that previews count the runs of TestBulk_RunsAsARunOfItsOwn, and change none.
+func checkPreviews(t *testing.T, e *httpexpect.Expect) {
+	t.Helper()
+	for query, want := range map[string]string{
+		"operation=cancel&scope=all":                         "Cancel 9 runs?",
+		"operation=retry&scope=all&q=disk":                   "Retry 30 runs?",
+		"operation=delete&scope=all&kind=mail&since=1h":      "Delete 30 runs?",
+		"operation=delete&scope=all&status=completed":        "None of these runs has finished.",
+		"operation=cancel&id=1&id=61&id=62&scope=selected":   "Cancel 2 selected runs?",
+		"operation=retry&id=3&id=61&id=99":                   "1 other is neither failed nor cancelled and stays unchanged.",
+		"operation=retry&scope=all&kind=import&ignored=this": "Retry 30 runs?",
+	} {
+		page := e.GET(harness.BulkPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
+		if text := plain(page); !strings.Contains(text, want) {
+			t.Errorf("%s is answered with %s", query, text)
+		}
+	}
+	e.GET(harness.BulkPath).WithQueryString("operation=retry&scope=all&q=disk+full").
+		WithTransformer(harness.AcceptJSON).Expect().
+		JSON().Object().
+		ContainsSubset(map[string]any{"runs": 30, "skipped": 0, "more": false, "newest": 69}).
+		Value("confirm").Object().
+		ContainsSubset(map[string]any{"operation": "retry", "scope": "all", "q": "disk full",
+			"newest": 69, "previewed": 30})
+	e.GET(harness.BulkPath).WithQueryString("operation=cancel&scope=all").
+		WithTransformer(fragmentHeaders).Expect().
+		Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
+	harness.CountsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
+}
+
 func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -40,33 +70,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 	harness.StartRunsOf(e, "gate", 9) // each of the four workers starts one
 	harness.CountsAre(t, e, map[string]any{"started": 4, "created": 5})
 
-	t.Run("the preview changes nothing", func(t *testing.T) {
-		for query, want := range map[string]string{
-			"operation=cancel&scope=all":                         "Cancel 9 runs?",
-			"operation=retry&scope=all&q=disk":                   "Retry 30 runs?",
-			"operation=delete&scope=all&kind=mail&since=1h":      "Delete 30 runs?",
-			"operation=delete&scope=all&status=completed":        "None of these runs has finished.",
-			"operation=cancel&id=1&id=61&id=62&scope=selected":   "Cancel 2 selected runs?",
-			"operation=retry&id=3&id=61&id=99":                   "1 other is neither failed nor cancelled and stays unchanged.",
-			"operation=retry&scope=all&kind=import&ignored=this": "Retry 30 runs?",
-		} {
-			page := e.GET(harness.BulkPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
-			if text := plain(page); !strings.Contains(text, want) {
-				t.Errorf("%s is answered with %s", query, text)
-			}
-		}
-		e.GET(harness.BulkPath).WithQueryString("operation=retry&scope=all&q=disk+full").
-			WithTransformer(harness.AcceptJSON).Expect().
-			JSON().Object().
-			ContainsSubset(map[string]any{"runs": 30, "skipped": 0, "more": false, "newest": 69}).
-			Value("confirm").Object().
-			ContainsSubset(map[string]any{"operation": "retry", "scope": "all", "q": "disk full",
-				"newest": 69, "previewed": 30})
-		e.GET(harness.BulkPath).WithQueryString("operation=cancel&scope=all").
-			WithTransformer(fragmentHeaders).Expect().
-			Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
-		harness.CountsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
-	})
+	checkPreviews(t, e)
 	t.Run("all matching runs", func(t *testing.T) {
 		run := startAction(t, e,
 			map[string]any{"operation": "delete", "scope": "all", "q": "disk", "status": "failed"})

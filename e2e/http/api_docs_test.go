@@ -72,7 +72,8 @@ func TestDocs_CronStartsOnceANight(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := startAPIBoard(t)
-	line := regexp.MustCompile(`(?m)^    30 2 \* \* \*  (.*)$`).FindStringSubmatch(harness.ReadFile(t, "docs/api.md"))
+	line := regexp.MustCompile(`(?m)^    30 2 \* \* \*  (.*)$`).
+		FindStringSubmatch(harness.ReadFile(t, "docs/api.md"))
 	if line == nil {
 		t.Fatal("the document has no line for cron")
 	}

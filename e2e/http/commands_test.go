@@ -48,7 +48,8 @@ func TestLog_IsText(t *testing.T) {
 	} {
 		line := json.Value("lines").Array().Value(i).Object()
 		line.ContainsSubset(want)
-		line.Value("written_at").String().AsDateTime(time.RFC3339Nano).InRange(time.Now().Add(-time.Hour), time.Now())
+		line.Value("written_at").String().AsDateTime(time.RFC3339Nano).
+			InRange(time.Now().Add(-time.Hour), time.Now())
 	}
 	e.GET(path).Expect().Body().Contains(`aria-label="Line 2"></a>&lt;b&gt;</div>`).
 		Contains(`data-stream="stderr"><a href="?line=3#L3" tabindex="-1" data-line="3" aria-label="Line 3, stderr"></a>three</div>`)
@@ -64,8 +65,8 @@ func TestLog_RefusesMalformedRequests(t *testing.T) {
 		"offset=-1", "offset=+1", "offset=1.5", "offset=x", "offset=12345678901234567890",
 		"offset=99999999999999999999",
 		"offset=1&offset=1", "follow=2", "follow=yes", "follow=-1", "before=1", "before=1&offset=1",
-		"plain=2", "download=x", "line=0", "line=x", "line=1-2", "line=1&offset=1", "context=1", "context=1001",
-		"q=x", "after=x",
+		"plain=2", "download=x", "line=0", "line=x", "line=1-2", "line=1&offset=1",
+		"context=1", "context=1001", "q=x", "after=x",
 		"offset=%00",
 	} {
 		e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusBadRequest)

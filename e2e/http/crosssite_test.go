@@ -199,7 +199,8 @@ func TestPaths_TrailingSlashIsNotFound(t *testing.T) {
 	p := harness.StartProgram(t, nil)
 	for _, path := range []string{
 		"/process_runs/", "/process_runs//", "/up/", "/metrics/", "/process_runs/failures/",
-		"/process_runs/statistics/", "/process_runs/timeline/", "/process_runs/1/compare/2/", "/process_runs/1/compare/",
+		"/process_runs/statistics/", "/process_runs/timeline/", "/process_runs/1/compare/2/",
+		"/process_runs/1/compare/",
 		"/process_runs/1/status/",
 		"/process_runs/1/", "/process_runs/1/log/", "/process_runs.csv/", "/process_runs/live/",
 	} {

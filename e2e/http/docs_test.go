@@ -106,7 +106,8 @@ func (d *docRunner) shell(line string) {
 		line = strings.ReplaceAll(line, "http://127.0.0.1:3000", d.board.URL)
 	}
 	pkill := filepath.Join(d.bin, "pkill")
-	script.Write(d.t, pkill, fmt.Sprintf("#!/bin/sh\ntest \"$*\" = '-HUP -x runboard' && kill -HUP %d\n", pid))
+	script.Write(d.t, pkill, fmt.Sprintf("#!/bin/sh\ntest \"$*\" = '-HUP -x runboard' && kill -HUP %d\n",
+		pid))
 	shell := exec.CommandContext(d.t.Context(), "sh", "-ec", line)
 	shell.Dir, shell.Env = d.dir, []string{"PATH=" + d.bin + ":" + os.Getenv("PATH")}
 	out, err := shell.CombinedOutput()

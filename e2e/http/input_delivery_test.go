@@ -32,43 +32,46 @@ kinds:
       - {name: secret, type: secret}
 `
 
+// deliveries are forms, and what a command gets from them.
+var deliveries = []struct {
+	form  string
+	words []string
+	env   map[string]string
+	file  string
+}{
+	{
+		form:  "",
+		words: []string{"{number}"},
+		env:   map[string]string{"INPUT_ON": "true"},
+		file: `{"text":null,"number":null,"flag":null,"on":true,"choice":null,"tags":null,"date":null,` +
+			`"lines":null,"secret":null}`,
+	},
+	{
+		form: "input.text=+a&input.number=1.50&input.flag=true&input.on=false&input.choice=1.10&" +
+			"input.tags=c&input.tags=b&input.date=2026-11-27&input.lines=x%0D%0Ay&input.secret=hidden",
+		words: []string{" a", "--number=1.50", "--flag", "1.10", "b", "c", "--tag=b", "--tag=c",
+			"--date=2026-11-27", "{number}"},
+		env: map[string]string{"INPUT_TEXT": " a", "INPUT_NUMBER": "1.50", "INPUT_FLAG": "true",
+			"INPUT_ON": "false", "INPUT_CHOICE": "1.10", "INPUT_TAGS": "b\nc", "INPUT_DATE": "2026-11-27",
+			"INPUT_LINES": "x\ny", "INPUT_SECRET": "hidden"},
+		file: `{"text":" a","number":1.50,"flag":true,"on":false,"choice":"1.10","tags":["b","c"],` +
+			`"date":"2026-11-27","lines":"x\ny","secret":"hidden"}`,
+	},
+	{
+		form:  "input.flag=false&input.choice=no&input.number=-0.0",
+		words: []string{"--number=-0.0", "no", "{number}"},
+		env: map[string]string{"INPUT_FLAG": "false", "INPUT_ON": "true", "INPUT_CHOICE": "no",
+			"INPUT_NUMBER": "-0.0"},
+		file: `{"text":null,"number":-0.0,"flag":false,"on":true,"choice":"no","tags":null,"date":null,` +
+			`"lines":null,"secret":null}`,
+	},
+}
+
 func TestInputs_ReachTheCommandInEveryWay(t *testing.T) {
 	t.Parallel()
 	d := harness.NewDumper(t, deliveryKinds)
 	e := harness.NewExpect(t, d.Start(nil))
-	for _, test := range []struct {
-		form  string
-		words []string
-		env   map[string]string
-		file  string
-	}{
-		{
-			form:  "",
-			words: []string{"{number}"},
-			env:   map[string]string{"INPUT_ON": "true"},
-			file: `{"text":null,"number":null,"flag":null,"on":true,"choice":null,"tags":null,"date":null,` +
-				`"lines":null,"secret":null}`,
-		},
-		{
-			form: "input.text=+a&input.number=1.50&input.flag=true&input.on=false&input.choice=1.10&" +
-				"input.tags=c&input.tags=b&input.date=2026-11-27&input.lines=x%0D%0Ay&input.secret=hidden",
-			words: []string{" a", "--number=1.50", "--flag", "1.10", "b", "c", "--tag=b", "--tag=c",
-				"--date=2026-11-27", "{number}"},
-			env: map[string]string{"INPUT_TEXT": " a", "INPUT_NUMBER": "1.50", "INPUT_FLAG": "true",
-				"INPUT_ON": "false", "INPUT_CHOICE": "1.10", "INPUT_TAGS": "b\nc", "INPUT_DATE": "2026-11-27",
-				"INPUT_LINES": "x\ny", "INPUT_SECRET": "hidden"},
-			file: `{"text":" a","number":1.50,"flag":true,"on":false,"choice":"1.10","tags":["b","c"],` +
-				`"date":"2026-11-27","lines":"x\ny","secret":"hidden"}`,
-		},
-		{
-			form:  "input.flag=false&input.choice=no&input.number=-0.0",
-			words: []string{"--number=-0.0", "no", "{number}"},
-			env: map[string]string{"INPUT_FLAG": "false", "INPUT_ON": "true", "INPUT_CHOICE": "no",
-				"INPUT_NUMBER": "-0.0"},
-			file: `{"text":null,"number":-0.0,"flag":false,"on":true,"choice":"no","tags":null,"date":null,` +
-				`"lines":null,"secret":null}`,
-		},
-	} {
+	for _, test := range deliveries {
 		run := firstID(postForm(e, test.form))
 		harness.WaitUntilDone(t, e)
 		got := d.Given(run)

@@ -51,7 +51,8 @@ func TestKindsFile_FaultIsOneLine(t *testing.T) {
 				t.Errorf("%q: %v ends with %d and says %q", content, args, status, out)
 			}
 		}
-		if out, status := runToEnd(t, []string{"KINDS=" + path}); status != 2 || !strings.HasPrefix(out, path+want) {
+		if out, status := runToEnd(t, []string{"KINDS=" + path}); status != 2 ||
+			!strings.HasPrefix(out, path+want) {
 			t.Errorf("%q: with KINDS it ends with %d and says %q", content, status, out)
 		}
 	}
@@ -60,16 +61,19 @@ func TestKindsFile_FaultIsOneLine(t *testing.T) {
 func TestKindsFile_UnreadableOneNamesTheFlag(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	missing, good := filepath.Join(t.TempDir(), "missing.yaml"), writeKinds(t, "kinds:\n  backup: {run: [\"true\"]}\n")
+	missing, good := filepath.Join(t.TempDir(), "missing.yaml"), writeKinds(t,
+		"kinds:\n  backup: {run: [\"true\"]}\n")
 	for want, args := range map[string][]string{
-		"runboard: --kinds: ":                                 {"--kinds", missing},
-		"runboard: check: ":                                   {"check", missing},
-		"runboard: check: usage: ":                            {"check"},
-		"runboard: check: usage: runboar":                     {"check", good, good},
-		"runboard: --command: two kinds are named backup":     {"--kinds", good, "--command", "backup=true"},
-		"runboard: --command: the name simulated is taken":    {"--command", "simulated=true"},
-		"runboard: --secret-key-file: ":                       {"--kinds", writeKinds(t, secretKind), "--secret-key-file", good + "/x"},
-		"runboard: --secret-key-file: a kind has a secret in": {"--kinds", writeKinds(t, secretKind), "--database-url=postgres://h/d"},
+		"runboard: --kinds: ":                              {"--kinds", missing},
+		"runboard: check: ":                                {"check", missing},
+		"runboard: check: usage: ":                         {"check"},
+		"runboard: check: usage: runboar":                  {"check", good, good},
+		"runboard: --command: two kinds are named backup":  {"--kinds", good, "--command", "backup=true"},
+		"runboard: --command: the name simulated is taken": {"--command", "simulated=true"},
+		"runboard: --secret-key-file: ": {"--kinds", writeKinds(t, secretKind),
+			"--secret-key-file", good + "/x"},
+		"runboard: --secret-key-file: a kind has a secret in": {"--kinds", writeKinds(t, secretKind),
+			"--database-url=postgres://h/d"},
 	} {
 		out, status := runToEnd(t, []string{"PATH=" + os.Getenv("PATH")}, args...)
 		if status != 2 || !strings.HasPrefix(out, want) || strings.Count(out, "\n") != 1 {
@@ -82,7 +86,8 @@ func TestCheck_CountsKindsAndWarns(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := writeKinds(t, "kinds:\n  a: {run: [sh, -c, exit]}\n  b: {run: [sh, -c, exit]}\n")
-	if out, status := runToEnd(t, []string{"PATH=" + os.Getenv("PATH")}, "check", path); status != 0 || out != "2 kinds\n" {
+	if out, status := runToEnd(t, []string{"PATH=" + os.Getenv("PATH")}, "check", path); status != 0 ||
+		out != "2 kinds\n" {
 		t.Errorf("it ends with %d and says %q", status, out)
 	}
 	path = writeKinds(t, `kinds:
@@ -93,7 +98,8 @@ func TestCheck_CountsKindsAndWarns(t *testing.T) {
 `)
 	out, status := runToEnd(t, []string{"PRESENT=1"}, "check", path)
 	for _, want := range []string{
-		":3: a: warning: the program cannot be run: ", ":4: a: warning: dir: ", ":5: a: warning: env: A: the file ",
+		":3: a: warning: the program cannot be run: ", ":4: a: warning: dir: ",
+		":5: a: warning: env: A: the file ",
 		":5: a: warning: env: B: the variable MISSING is not set",
 	} {
 		if !strings.Contains(out, path+want) {
@@ -140,7 +146,8 @@ func TestKindsFile_KindsComeInOrder(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"simulated": nil, "one": {"--command", "one=/bin/true"}, "one simulated": {"--command", "one=/bin/true", "--demo"},
+		"simulated": nil, "one": {"--command", "one=/bin/true"},
+		"one simulated": {"--command", "one=/bin/true", "--demo"},
 	} {
 		if got := offered(t, harness.StartProcess(t, args...)); got != want {
 			t.Errorf("with %v and no file the kinds are %s, want %s", args, got, want)
@@ -192,7 +199,8 @@ func TestReload_ReplacesAllKindsOrNone(t *testing.T) {
 		t.Errorf("the log says %s", line)
 	}
 	good := strings.Replace(twoKinds, "  clean:", "  added:", 1)
-	good = strings.Replace(good, "{name: database, type: text}", "{name: database, type: text, required: true}", 1)
+	good = strings.Replace(good, "{name: database, type: text}",
+		"{name: database, type: text, required: true}", 1)
 	line := reload(t, d, b, good, reloaded)
 	for _, want := range []string{"added=[added]", "removed=[clean]", "changed=[backup]", "kinds=3"} {
 		if !strings.Contains(line, want) {
@@ -241,7 +249,8 @@ func TestReload_ChangesOnlyLaterAttempts(t *testing.T) {
 	harness.UntilStatus(t, e, working, "completed")
 	e.GET(working + "/log").Expect().Body().IsEqual("old x\nend\n")
 	harness.Eventually(t, "the board warns of the run that waits", func() error {
-		if page := e.GET("/process_runs").Expect().Body().Raw(); !strings.Contains(page, "no worker here handles this kind") {
+		if page := e.GET("/process_runs").Expect().Body().
+			Raw(); !strings.Contains(page, "no worker here handles this kind") {
 			return fmt.Errorf("it says %.2000s", page)
 		}
 		return nil
@@ -313,10 +322,12 @@ func TestSecretKey_MustBePrivate(t *testing.T) {
 		text string
 		want string
 	}{
-		"others can read it":    {0o604, strings.Repeat("k", 32), "other users can read it (mode 0604); use chmod 600"},
-		"its group can read it": {0o640, strings.Repeat("k", 32), "other users can read it (mode 0640); use chmod 600"},
-		"it is short":           {0o600, "hunter2", "it has 7 bytes, and a key has 32 to 4096"},
-		"it is long":            {0o600, strings.Repeat("k", 4097), "it has 4097 bytes, and a key has 32 to 4096"},
+		"others can read it": {0o604, strings.Repeat("k", 32),
+			"other users can read it (mode 0604); use chmod 600"},
+		"its group can read it": {0o640, strings.Repeat("k", 32),
+			"other users can read it (mode 0640); use chmod 600"},
+		"it is short": {0o600, "hunter2", "it has 7 bytes, and a key has 32 to 4096"},
+		"it is long":  {0o600, strings.Repeat("k", 4097), "it has 4097 bytes, and a key has 32 to 4096"},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "key")
@@ -328,7 +339,8 @@ func TestSecretKey_MustBePrivate(t *testing.T) {
 		}
 		kinds := writeKinds(t, secretKind)
 		out, status := runToEnd(t, nil, "--kinds", kinds, "--secret-key-file", path, "--addr=127.0.0.1:0")
-		if want := "runboard: --secret-key-file: " + path + ": " + test.want + "\n"; status != 2 || out != want {
+		if want := "runboard: --secret-key-file: " + path + ": " + test.want +
+			"\n"; status != 2 || out != want {
 			t.Errorf("%s: it ends with %d and says %q, want %q", name, status, out, want)
 		}
 		if strings.Contains(out, "hunter2") {

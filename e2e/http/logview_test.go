@@ -33,7 +33,8 @@ func TestLog_KeepsStylesUnlessPlain(t *testing.T) {
 	file := e.GET(path+"/log").WithQuery("plain", 1).WithQuery("download", 1).Expect()
 	file.Header("Content-Disposition").IsEqual(`attachment; filename="run-1.log"`)
 	file.Body().IsEqual(plain.Body().Raw())
-	lines := e.GET(path + "/log").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("lines").Array()
+	lines := e.GET(path + "/log").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("lines").Array()
 	lines.Value(6).Object().HasValue("text", "line 7: \x1b[1;31mdisk\x1b[m <full>\n")
 	e.GET(path).WithQuery("line", 7).Expect().Body().
 		Contains(`line 7: <span class="bold fg-1">disk</span> &lt;full&gt;</div>`)
@@ -95,7 +96,8 @@ func TestRunPage_ShowsTheLinesOfItsAddress(t *testing.T) {
 	}
 	page("").Contains(`id="L1200"`).NotContains(`id="L600"`).NotContains("data-marked").
 		Contains(`class="earlier" href="?before=`)
-	page("line=600").Contains(`id="L580"`).Contains(`id="L600"`).Contains(`id="L640"`).NotContains(`id="L1200"`)
+	page("line=600").Contains(`id="L580"`).Contains(`id="L600"`).Contains(`id="L640"`).
+		NotContains(`id="L1200"`)
 	marked := page("line=600-602").Raw()
 	if n := strings.Count(marked, " data-marked>"); n != 3 {
 		t.Errorf("%d lines are marked", n)
@@ -104,8 +106,8 @@ func TestRunPage_ShowsTheLinesOfItsAddress(t *testing.T) {
 	page("offset=0").Contains(`id="L1"`).Contains(`class="later" href="?offset=`).NotContains("data-marked")
 	page("before=100").Contains(`id="L1"`).NotContains(`id="L200"`)
 	for _, query := range []string{
-		"line=0", "line=x", "line=5-4", "line=5-", "line=5-x", "line=1&offset=2", "line=1&line=2", "offset=-1",
-		"find=%00", "find=" + strings.Repeat("x", 201), "find=x&at=y",
+		"line=0", "line=x", "line=5-4", "line=5-", "line=5-x", "line=1&offset=2",
+		"line=1&line=2", "offset=-1", "find=%00", "find=" + strings.Repeat("x", 201), "find=x&at=y",
 	} {
 		e.GET(path).WithQueryString(query).Expect().Status(http.StatusBadRequest)
 	}
@@ -131,7 +133,8 @@ func TestLog_IsSearched(t *testing.T) {
 	many.Value("hits").Array().Length().IsEqual(1000)
 	rest := search(fmt.Sprint("q=line&after=", int(many.Value("next").Number().Raw())))
 	rest.Value("hits").Array().Length().IsEqual(200)
-	for _, query := range []string{"q=%FF", "q=x%00", "q=x&after=-1", "q=x&after=y", "q=" + strings.Repeat("x", 201), "q=x&q=y"} {
+	for _, query := range []string{"q=%FF", "q=x%00", "q=x&after=-1", "q=x&after=y",
+		"q=" + strings.Repeat("x", 201), "q=x&q=y"} {
 		e.GET(path + "/log").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
 			Status(http.StatusBadRequest)
 	}

@@ -105,7 +105,8 @@ func TestPreview_StartsNothing(t *testing.T) {
 	form := url.Values{"input.text": {"<b>"}, "input.number": {"7"}, "input.secret": {"hunter2"},
 		"count": {"5"}}
 	page := e.POST("/kinds/all/preview").WithHeader("Content-Type", formType).
-		WithBytes([]byte(form.Encode())).WithTransformer(fragmentHeaders).Expect().Status(http.StatusOK).Body()
+		WithBytes([]byte(form.Encode())).WithTransformer(fragmentHeaders).Expect().
+		Status(http.StatusOK).Body()
 	page.Contains("--number=7").Contains("&lt;b&gt;").NotContains("<b>").NotContains("hunter2")
 	for _, body := range []string{
 		"", "count=x", "input.number=99", "input.other=1", "input.text=%00", "input.%FF=&&&=",

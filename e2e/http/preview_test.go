@@ -199,6 +199,7 @@ func TestFilter_SpanOfTheFormIsAFilterEverywhere(t *testing.T) {
 	const query = "operation=delete&scope=all&created=1ns" // no run is as new as that
 	e.GET(harness.BulkPath).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
 		JSON().Object().HasValue("runs", 0)
-	e.GET("/process_runs.ndjson").WithQueryString("created=1ns").Expect().Status(http.StatusOK).Body().IsEmpty()
+	e.GET("/process_runs.ndjson").WithQueryString("created=1ns").Expect().Status(http.StatusOK).
+		Body().IsEmpty()
 	e.GET("/process_runs.csv").WithQueryString("created=soon").Expect().Status(http.StatusBadRequest)
 }

@@ -41,16 +41,17 @@ func raw(t *testing.T, p *harness.Program, text string) (answer reply, closed bo
 	return answer, response.Close
 }
 
-func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
-	harness.SkipOnPostgres(t)
-	t.Parallel()
-	p := harness.StartProgram(t, nil)
-	host := "Host: " + p.Addr + "\r\n"
+// ambiguous is a request that a proxy could read differently, and the status of the answer.
+type ambiguous struct {
+	text   string
+	status int
+}
+
+// ambiguousRequests returns such requests to the board at addr.
+func ambiguousRequests(addr string) map[string]ambiguous {
+	host := "Host: " + addr + "\r\n"
 	post := "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\n"
-	for name, c := range map[string]struct {
-		text   string
-		status int
-	}{
+	return map[string]ambiguous{
 		"length and chunked": {post +
 			"Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
 		"chunked and length": {post +
@@ -72,8 +73,8 @@ func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
 			400},
 		"a chunk without a size": {post + "Transfer-Encoding: chunked\r\n\r\n0x7\r\ncount=1\r\n0\r\n\r\n",
 			400},
-		"chunks that are large": {post + "Transfer-Encoding: chunked\r\n\r\nFFFFF\r\n" + strings.Repeat("a",
-			17<<10), 413},
+		"chunks that are large": {post + "Transfer-Encoding: chunked\r\n\r\nFFFFF\r\n" +
+			strings.Repeat("a", 17<<10), 413},
 		"a length that is a sum":  {post + "Content-Length: 7,7\r\n\r\ncount=1", 400},
 		"a length with a sign":    {post + "Content-Length: +7\r\n\r\ncount=1", 400},
 		"another protocol":        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
@@ -96,7 +97,14 @@ func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
 			"\r\n\r\n", 431},
 		"an address that is long": {"GET /up?" + strings.Repeat("x", 9000) + " HTTP/1.1\r\n" + host + "\r\n",
 			414},
-	} {
+	}
+}
+
+func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	for name, c := range ambiguousRequests(p.Addr) {
 		t.Run(name, func(t *testing.T) {
 			answer, closed := raw(t, p, c.text)
 			answer.check(t, c.status)

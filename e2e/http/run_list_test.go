@@ -37,7 +37,8 @@ func TestRunPage_LinksToItsNeighbours(t *testing.T) {
 
 	for _, path := range []string{"/process_runs?kind=odd", "/process_runs?kind=odd&before=4", "/kinds/odd",
 		"/process_runs/5?kind=odd&line=7"} {
-		from(path).Contains(newer + `/process_runs/5?kind=odd"`).Contains(older + `/process_runs/1?kind=odd"`).
+		from(path).Contains(newer + `/process_runs/5?kind=odd"`).
+			Contains(older + `/process_runs/1?kind=odd"`).
 			Contains(`href="/process_runs?kind=odd"`)
 	}
 	page(e.GET("/process_runs/3").WithQuery("kind", "odd").WithHeader("Referer", b.URL+"/process_runs/5")).
@@ -53,7 +54,8 @@ func TestRunPage_LinksToItsNeighbours(t *testing.T) {
 	} {
 		t.Run(name+" leads to no error", func(*testing.T) { from(path).Contains("Run </span>#3") })
 	}
-	foreign := page(e.GET("/process_runs/3").WithHeader("Referer", "http://other.example/process_runs?kind=odd"))
+	foreign := page(e.GET("/process_runs/3").
+		WithHeader("Referer", "http://other.example/process_runs?kind=odd"))
 	foreign.Contains(newer + `/process_runs/4"`)
 	page(e.GET("/process_runs/3").WithQuery("status", "Failed")).Contains(newer + `/process_runs/4"`)
 }
