@@ -117,7 +117,7 @@ func TestImports_PointOneWay(t *testing.T) {
 		"runboard/db/dbtest":     {"runboard/app"},
 		"runboard/db/pgtest":     {},
 		"runboard/jobs":          {"runboard/app", "runboard/jobs/command"},
-		"runboard/jobs/river":    {"runboard/app", "runboard/jobs"},
+		"runboard/jobs/cluster":  {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/jobstest": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/command":  {},
 		"runboard/static":        {},

@@ -21,7 +21,7 @@
 // # The life of a run
 //
 //   - Package handlers and board.Enqueue create it with [Store].Create.
-//   - A jobs.Queue or, on several nodes, a river.Engine starts it when it is due. A jobs.Executor calls its
+//   - A jobs.Queue or, on several nodes, a cluster.Engine starts it when it is due. A jobs.Executor calls its
 //     work function.
 //   - [Store].Cancel cancels it, or requests that. Then jobs.Executor.WatchCancellations ends the context of
 //     the work.

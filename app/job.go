@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// Job is the job of a run in the engine that several nodes share. It is inserted in the transaction that
-// creates or requeues the run, and a run has one job at a time.
+// Job is what a run that waits has in the queue that several nodes share. It is inserted in the transaction
+// that creates, requeues or snoozes the run, and deleted in the one that starts or continues it.
 type Job struct {
 	Run     int64  `json:"run"`
 	RunKind string `json:"-"`
 }
 
-// Kind returns the kind of the job: the kind of the run, encoded as a valid name of the engine. Nodes fetch
-// only the kinds that they handle.
+// Kind returns the kind of the job: the kind of the run, encoded as a valid name for River. Nodes fetch only
+// the kinds that they handle.
 func (j Job) Kind() string {
 	if nameable.MatchString(j.RunKind) {
 		return "run:" + j.RunKind
@@ -26,7 +26,7 @@ func (j Job) Kind() string {
 
 var nameable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 
-// Queues of the engine.
+// Queues of jobs.
 const (
 	DefaultQueue    = "runs"
 	QuarantineQueue = "quarantine" // runs that the next crash would fail: each node runs one at a time
@@ -45,22 +45,13 @@ func QueueOf(run ProcessRun, maxCrashes int) string {
 	return DefaultQueue
 }
 
-// JobRequest asks for jobs of DefaultQueue.
+// JobRequest asks for the runs of the oldest available jobs of a queue.
 type JobRequest struct {
+	Queue string
 	Kinds []string // of runs
 	Most  int      // most jobs to look at
 	Slots int      // most runs to start
 }
 
-// HeldJob is a job that a node holds according to the database.
-type HeldJob struct {
-	ID int64 `db:"id"`
-	// Used reports whether the job no longer exists, as its run has been started.
-	Used bool `db:"used"`
-}
-
-// StartedJob is a run that has been started, with the number of the job that it had.
-type StartedJob struct {
-	ID  int64
-	Run ProcessRun
-}
+// WaitingJob is an available job, and the run whose job it was when it was read.
+type WaitingJob struct{ ID, Run int64 }

@@ -195,8 +195,7 @@ var ErrLeaseLost = errors.New("this node has lost its connection to the others")
 // ClusterStore is the store of an engine that several nodes share. A created or requeued run gets a new job
 // in the same transaction.
 type ClusterStore interface {
-	// Start also fails with CodeConflict if the run has changed since it was read, because it may have
-	// another job.
+	// Start also fails with CodeConflict if the run has changed since it was read, or has to wait.
 	WorkStore
 	Maintainer
 
@@ -210,38 +209,33 @@ type ClusterStore interface {
 	// LeaseLeft returns how long the lease lasts without a heartbeat, or 0 without one.
 	LeaseLeft() time.Duration
 
-	// StartJobs starts the runs of the oldest available jobs, which they then no longer have. left is the
-	// number of jobs among these that it has not taken: their runs may have to wait, or another transaction
-	// changes them. A worker gets these from the engine and calls StartJob.
-	StartJobs(ctx context.Context, request JobRequest) (started []StartedJob, left int, err error)
+	// JobsAdded returns what notifies when a queue has new jobs to start, on whichever node they were added.
+	// A notification that is lost is made good within a second.
+	JobsAdded(queue string) *Notifier
 
-	// NotifyQueue has all engines fetch the jobs of a queue soon.
-	NotifyQueue(queue string)
+	// StartJobs starts the runs of the oldest available jobs of a queue for this node, and deletes the jobs.
+	// left are the other jobs that it has looked at: their runs may have to wait, or are snoozed, or another
+	// transaction changes them. Each needs StartJob. After an error the runs may be started all the same; see
+	// StartedRuns.
+	StartJobs(ctx context.Context, request JobRequest) (started []ProcessRun, left []WaitingJob, err error)
 
-	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
-	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run
-	// has a new job, which is delivered when the run may start.
-	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
+	// StartJob starts the run of a job for this node, or continues the run if it is snoozed, and deletes the
+	// job. ok is false if the run does not start now: it has to wait because its kind is paused or a limit is
+	// full, it has another job, or another node is faster.
+	StartJob(ctx context.Context, job WaitingJob) (started ProcessRun, ok bool, err error)
 
-	// Adopt records that this node continues a started run that was snoozed. It fails with CodeConflict if
-	// the run is not started with its fencing token, or has another job.
-	Adopt(ctx context.Context, run ProcessRun, job int64) error
+	// Snooze gives a started run a job, with which any node may continue it. If its cancellation was
+	// requested, the run is cancelled instead. Snooze fails with CodeConflict if the attempt is over.
+	Snooze(ctx context.Context, run ProcessRun) error
 
-	// RunForJob returns the run of a job. It fails with CodeConflict if the run has another job or has
-	// finished, and with CodeNotFound.
-	RunForJob(ctx context.Context, run, job int64) (ProcessRun, error)
+	// StartedRuns returns the runs that this node has started or continued and not ended, according to the
+	// database.
+	StartedRuns(ctx context.Context) ([]ProcessRun, error)
 
 	// Rescue ends a started run that this node no longer works on, or whose node is lost: it is requeued, or
-	// failed after too many crashes, or cancelled if that was requested. It fails with CodeConflict if a live
-	// node works on the run.
+	// failed after too many crashes, or cancelled if that was requested. It fails with CodeConflict if
+	// another live node works on the run.
 	Rescue(ctx context.Context, run ProcessRun) error
-
-	// HeldJobs returns the jobs that this node holds according to the database.
-	HeldJobs(ctx context.Context) ([]HeldJob, error)
-
-	// ReleaseJob returns a job of HeldJobs that no worker of this node works on. If the job has ended, its
-	// run is rescued.
-	ReleaseJob(ctx context.Context, job int64) error
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds and no others.
 	AnnounceKinds(ctx context.Context, kinds []string) error
@@ -255,11 +249,13 @@ type ClusterStore interface {
 	PausedKinds() []string
 }
 
-// ErrHeld says that a run has to wait although a worker is free.
-var ErrHeld = Errorf(CodeConflict, "The run has to wait.")
-
-// Maintainer does the maintenance of a database that several nodes share. One node does it at a time.
+// Maintainer does the maintenance of a database that several nodes share. The leader does it. When a node is
+// lost or joins, there may be no leader for a while, or two, which do no harm.
 type Maintainer interface {
+	// IsLeader reports whether this node is the leader: it works on runs and has been alive for longer than
+	// all other nodes that do. It reads no database.
+	IsLeader() bool
+
 	// RescueOrphans rescues the runs whose job has ended or whose node is lost, and gives waiting runs
 	// without a job a new one. It returns the number of these runs.
 	RescueOrphans(ctx context.Context) (int, error)
@@ -267,6 +263,9 @@ type Maintainer interface {
 	// Prune deletes finished runs that are too old or too many, until none is left or ctx ends. It
 	// returns their number.
 	Prune(ctx context.Context) (int, error)
+
+	// ScheduleJobs makes jobs available that are due within some seconds. It returns their number.
+	ScheduleJobs(ctx context.Context) (int, error)
 
 	// TrimLogs deletes the logs of the runs that finished first, until all logs together are small enough or
 	// ctx ends. It returns their number.

@@ -16,7 +16,7 @@ import (
 	"runboard/app"
 	"runboard/db/postgres"
 	"runboard/jobs"
-	"runboard/jobs/river"
+	"runboard/jobs/cluster"
 )
 
 // riverSettings is the input of a child that measures River alone.
@@ -151,9 +151,8 @@ func workOn(store *postgres.Store, work func()) (stop func(), err error) {
 		return &jobs.Executor{Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: time.Minute,
 			Log: slog.New(slog.DiscardHandler)}
 	}
-	engine := &river.Engine{Pool: store.Pool(), Store: store, Workers: pickupWorkers,
-		DrainTimeout: time.Second,
-		Runs:         executor(registry), Bulk: executor(jobs.BulkRegistry(store))}
+	engine := &cluster.Engine{Store: store, Workers: pickupWorkers, DrainTimeout: time.Second,
+		Runs: executor(registry), Bulk: executor(jobs.BulkRegistry(store))}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() { engine.Run(ctx, context.Background()) })

@@ -11,7 +11,7 @@ import (
 	"runboard/db/postgres"
 	"runboard/db/sqlite"
 	"runboard/jobs"
-	"runboard/jobs/river"
+	"runboard/jobs/cluster"
 )
 
 // Bulk runs change many other runs. They have workers of their own, so that a bulk cancel never waits behind
@@ -118,8 +118,8 @@ func openPostgres(ctx context.Context, config Config, offered *offer) (*backend,
 	if config.Role == roleWeb {
 		return &backend{store: server, failed: server.Failed()}, nil
 	}
-	node := &river.Engine{
-		Pool: server.Pool(), Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
+	node := &cluster.Engine{
+		Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
 		Runs: newExecutor(server, config, offered.registry), Bulk: newBulkExecutor(server, config),
 	}
 	return &backend{store: server, engines: []engine{node.Run}, failed: server.Failed()}, nil

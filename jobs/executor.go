@@ -41,7 +41,7 @@ func interrupted(cause error) bool {
 	return errors.Is(cause, ErrShutdown) || errors.Is(cause, app.ErrLeaseLost)
 }
 
-// Executor executes attempts of runs and saves their results. The queue and the River engine share it; how
+// Executor executes attempts of runs and saves their results. The queue and the engine of several nodes share it; how
 // they fetch and start runs is their own business. It may execute any number of runs at once. All fields
 // but LogLimit are required, and must not change once it is used.
 type Executor struct {

@@ -15,8 +15,8 @@ var rescheduleRuns = query.SQL(`WITH late AS (UPDATE process_runs
 	SELECT id FROM late`)
 
 // repairScheduled restarts the delay of created runs, and of their jobs, whose delay began in the future. The
-// clock was set back, and otherwise they would wait longer by the difference. The clocks of nodes differ by less
-// than stepBack.
+// clock was set back, and otherwise they would wait longer by the difference. The clocks of nodes differ by
+// less than stepBack.
 func (s *Store) repairScheduled(ctx context.Context) {
 	err := s.write(ctx, func(tx *transaction) error {
 		var rescheduled []int64

@@ -36,10 +36,9 @@ type coalescer struct {
 	leading bool             // a caller executes a batch, or is about to
 }
 
-// updateRequest asks for the update of a run that has the expected version or fencing token.
+// updateRequest asks for the update of a run that has the expected fencing token.
 type updateRequest struct {
 	run, expected int64
-	job           int64          // the job that the run must have; 0 matches any
 	changed       app.ProcessRun // the updated run; the zero run if it did not match
 	err           error
 	result        chan batchResult

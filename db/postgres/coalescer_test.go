@@ -36,30 +36,31 @@ func TestCoalescer_AnswersEveryCallerOfBatch(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	const n = 40
-	batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: n})
+	var runs []app.ProcessRun
+	for _, run := range create(t, store, n) {
+		runs = append(runs, start(t, store, run))
+	}
+	_, err := store.Cancel(ctx, runs[7].ID)
 	ok(t, err)
-	runs := batch.Runs()
-	_, err = store.Cancel(ctx, runs[7].ID)
-	ok(t, err)
-	runs = append(runs, runs[3], app.ProcessRun{ID: 1e9, Version: 1}) // one twice, and one that is not there
-	started, failed := make([]app.ProcessRun, len(runs)), make([]error, len(runs))
-	held(t, store.starts, len(runs), func(i int) { started[i], failed[i] = store.Start(ctx, runs[i]) })
+	runs = append(runs, runs[3], app.ProcessRun{ID: 1e9, FencingToken: 1}) // one twice, and one that is not there
+	done, failed := make([]app.ProcessRun, len(runs)), make([]error, len(runs))
+	held(t, store.completions, len(runs), func(i int) { done[i], failed[i] = store.complete(ctx, runs[i]) })
 	if failed[3] == nil { // the second of the two fails
 		failed[3], failed[n] = failed[n], failed[3]
 	}
 	for i, err := range failed {
 		late := slices.Contains([]int{3, 7, n + 1}, i)
 		if want := map[bool]app.Code{true: app.CodeConflict}[late]; app.CodeOf(err) != want {
-			t.Errorf("the start of %+v: %v", runs[i], err)
-		} else if err == nil && i < n && started[i].ID != runs[i].ID {
-			t.Errorf("asked for %+v, got %+v", runs[i], started[i])
+			t.Errorf("the end of %+v: %v", runs[i], err)
+		} else if err == nil && i < n && done[i].ID != runs[i].ID {
+			t.Errorf("asked for %+v, got %+v", runs[i], done[i])
 		}
 	}
-	if n := number(t, store, `SELECT count(DISTINCT xmin::text) FROM process_runs WHERE status = 1`); n != 1 {
+	if n := number(t, store, `SELECT count(DISTINCT xmin::text) FROM process_runs WHERE status = 2`); n != 1 {
 		t.Errorf("they are made by %d statements", n)
 	}
 	if got := number(t, store,
-		`SELECT count(*) FROM run_events WHERE status = 1 AND version = 2`); got != n-1 {
+		`SELECT count(*) FROM run_events WHERE status = 2 AND version = 3`); got != n-1 {
 		t.Errorf("%d callers got a result", got)
 	}
 }
@@ -114,21 +115,14 @@ func TestCoalescer_FailedUpdateFailsAlone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	const n = 39
-	runs := create(t, store, n)
-	refuseRun(t, store, runs[7].ID)
-	started, failed := make([]app.ProcessRun, n), make([]error, n)
-	held(t, store.starts, n, func(i int) { started[i], failed[i] = store.Start(ctx, runs[i]) })
-	for i, err := range failed {
-		if refused := err != nil; refused != (i == 7) {
-			t.Errorf("the start of run %d: %v", i, err)
-		}
+	var runs []app.ProcessRun
+	for _, run := range create(t, store, n) {
+		runs = append(runs, start(t, store, run))
 	}
-	execute(t, store, "DROP TRIGGER refuse_run ON process_runs")
-	started[7] = start(t, store, runs[7])
-	execute(t, store, "DROP FUNCTION refuse_run")
 	refuseRun(t, store, runs[9].ID)
+	failed := make([]error, n)
 	held(t, store.completions, n, func(i int) {
-		failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed})
+		failed[i] = store.Finish(ctx, runs[i], app.Outcome{Status: app.Completed})
 	})
 	for i, err := range failed {
 		if refused := err != nil; refused != (i == 9) {
@@ -141,20 +135,23 @@ func TestCoalescer_FailedUpdateFailsAlone(t *testing.T) {
 func TestCoalescer_LockedRunFailsAlone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	runs := create(t, store, 10)
+	var runs []app.ProcessRun
+	for _, run := range create(t, store, 10) {
+		runs = append(runs, start(t, store, run))
+	}
 	busy, err := store.db.BeginTxx(ctx, nil)
 	ok(t, err)
 	defer func() { _ = busy.Rollback() }()
-	// Longer than the starts take.
+	// Longer than the ends take.
 	_, err = busy.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
 	ok(t, err)
 	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs WHERE id = $1 FOR UPDATE", runs[3].ID)
 	ok(t, err)
 	failed := make([]error, len(runs))
-	held(t, store.starts, len(runs), func(i int) { _, failed[i] = store.Start(ctx, runs[i]) })
+	held(t, store.completions, len(runs), func(i int) { _, failed[i] = store.complete(ctx, runs[i]) })
 	for i, err := range failed {
 		if refused := err != nil; refused != (i == 3) {
-			t.Errorf("the start of run %d: %v", i, err)
+			t.Errorf("the end of run %d: %v", i, err)
 		}
 	}
 }

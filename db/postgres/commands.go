@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 
 	"runboard/app"
 	"runboard/db/query"
@@ -54,18 +53,14 @@ func (s *Store) change(ctx context.Context, id int64, apply transition) (changed
 	return changed, nil
 }
 
-// cancel cancels a created run, and requests the cancellation of a started one. If the job of a started run
-// is snoozed, no worker could act on the request, so the run is cancelled at once.
+// cancel cancels a created run, and requests the cancellation of a started one. A started run that has a job
+// is snoozed: no worker could act on the request, so the run is cancelled at once.
 func (tx *transaction) cancel(current lockedRun) (app.ProcessRun, app.Event, error) {
 	run, event, err := app.RequestCancel(current.run, tx.time())
 	if err != nil || run.Status != app.Started || run.Version == current.run.Version {
 		return run, event, err
 	}
-	cancelJob := tx.cancelJob
-	if slices.Contains(app.BulkKinds(), run.Kind) {
-		cancelJob = tx.cancelWaitingJob
-	}
-	snoozed, err := cancelJob(current.job)
+	snoozed, err := tx.dropJob(current.job)
 	if err != nil || !snoozed {
 		return run, event, err
 	}

@@ -20,9 +20,8 @@ const (
 		ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
 )
 
-// insertRuns inserts runs with consecutive ids and their jobs, and returns the first id. A job that is due
-// within five seconds is available, as River does with short retries: its scheduler checks for due jobs only
-// that often.
+// insertRuns inserts runs with consecutive ids and their jobs, and returns the first id. A job is available
+// if it is due before ScheduleJobs is sure to see it.
 var insertRuns = query.SQL(`WITH ids AS MATERIALIZED (
 		SELECT allocate_run_ids(cardinality($1::bigint[])) AS first),
 	numbered AS MATERIALIZED (SELECT first + nth - 1 AS run, nextval('river_job_id_seq') AS job, scheduled,
@@ -31,7 +30,7 @@ var insertRuns = query.SQL(`WITH ids AS MATERIALIZED (
 	jobs AS (INSERT INTO river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
 		SELECT job, jsonb_build_object('run', run), $2, $3, $4, $5, due,
 			CASE WHEN $6 AND scheduled <= $7 THEN 'pending'::river_job_state
-				WHEN due < now() + interval '5 seconds' THEN 'available' ELSE 'scheduled' END
+				WHEN due` + dueSoon + ` THEN 'available' ELSE 'scheduled' END
 		FROM numbered),
 	runs AS (INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error,
 			created_at, updated_at, job, scheduled_at, inputs, concurrency_key)

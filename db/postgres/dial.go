@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// tcpUserTimeout is how long a server may fail to acknowledge data before the connection is closed. Not every
-// query has a deadline (River fetches jobs without one), and TCP alone would wait for a quarter of an hour,
-// or for ever.
+// tcpUserTimeout is how long a server may fail to acknowledge data before the connection is closed. TCP alone
+// would wait for a quarter of an hour, or for ever.
 const tcpUserTimeout = 30 * time.Second
 
 // dial connects to the server with keep-alive probes and tcpUserTimeout.

@@ -1,23 +1,24 @@
 package postgres
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"runboard/app"
 )
 
 // startJobsOf starts the runs of at most n available jobs.
-func startJobsOf(t testing.TB, store *Store, n int) (started []app.StartedJob, left int) {
+func startJobsOf(t testing.TB, store *Store, n int) (started []app.ProcessRun, left []app.WaitingJob) {
 	t.Helper()
-	started, left, err := store.StartJobs(ctx, app.JobRequest{Kinds: []string{kind}, Most: n, Slots: n})
+	started, left, err := store.StartJobs(ctx, jobRequest(n, n))
 	ok(t, err)
 	return started, left
+}
+
+func jobRequest(most, slots int) app.JobRequest {
+	return app.JobRequest{Queue: app.DefaultQueue, Kinds: []string{kind}, Most: most, Slots: slots}
 }
 
 func TestStartJobs_DoesWhatStartDoes(t *testing.T) {
@@ -25,25 +26,20 @@ func TestStartJobs_DoesWhatStartDoes(t *testing.T) {
 	now := newClock()
 	store := newStore(t, Options{Now: now.now})
 	runs := create(t, store, 3)
-	jobs := map[int64]int64{runs[1].ID: jobOf(t, store, runs[1].ID).ID, runs[2].ID: jobOf(t, store, runs[2].ID).ID}
 	now.advance(time.Second)
 	want := start(t, store, runs[0])
-	execute(t, store, "DELETE FROM river_job WHERE id = (SELECT job FROM process_runs WHERE id = $1)", runs[0].ID)
 	started, left := startJobsOf(t, store, 10)
-	if len(started) != 2 || left != 0 {
-		t.Fatalf("it started %+v and left %d", started, left)
+	if len(started) != 2 || len(left) != 0 {
+		t.Fatalf("it started %+v and left %v", started, left)
 	}
-	for _, job := range started {
-		if jobs[job.Run.ID] != job.ID {
-			t.Errorf("run %d had job %d, not %d", job.Run.ID, jobs[job.Run.ID], job.ID)
+	for _, run := range started {
+		if stored := get(t, store, run.ID); stored != run {
+			t.Errorf("it returned %+v and saved %+v", run, stored)
 		}
-		if stored := get(t, store, job.Run.ID); stored != job.Run {
-			t.Errorf("it returned %+v and saved %+v", job.Run, stored)
-		}
-		id := job.Run.ID
-		job.Run.ID = want.ID
-		if job.Run != want {
-			t.Errorf("the run is %+v, and %+v by Start", job.Run, want)
+		id := run.ID
+		run.ID = want.ID
+		if run != want {
+			t.Errorf("the run is %+v, and %+v by Start", run, want)
 		}
 		if n := number(t, store, `SELECT count(*) FROM run_events AS a JOIN run_events AS b USING (version, at, status, attempt, note, log_offset)
 			WHERE a.run_id = $1 AND b.run_id = $2`, id, want.ID); n != 1 {
@@ -55,8 +51,8 @@ func TestStartJobs_DoesWhatStartDoes(t *testing.T) {
 		t.Errorf("%d jobs are left", n)
 	}
 	checkCounts(t, store)
-	if again, left := startJobsOf(t, store, 10); len(again) != 0 || left != 0 {
-		t.Errorf("then it started %+v and left %d", again, left)
+	if again, left := startJobsOf(t, store, 10); len(again) != 0 || len(left) != 0 {
+		t.Errorf("then it started %+v and left %v", again, left)
 	}
 }
 
@@ -65,16 +61,16 @@ func TestStartJobs_TakesOldestFirst(t *testing.T) {
 	store := newStore(t, Options{})
 	runs := create(t, store, 5)
 	ok(t, store.Requeue(ctx, start(t, store, runs[4]))) // its new job goes first
-	execute(t, store, "DELETE FROM river_job WHERE id NOT IN (SELECT job FROM process_runs)")
 	for _, want := range []int64{runs[4].ID, runs[0].ID, runs[1].ID} {
-		if started, left := startJobsOf(t, store, 1); len(started) != 1 || started[0].Run.ID != want || left != 0 {
-			t.Errorf("it started %+v instead of %d, and left %d", started, want, left)
+		if started, left := startJobsOf(t, store, 1); len(started) != 1 || started[0].ID != want || len(left) != 0 {
+			t.Errorf("it started %+v instead of %d, and left %v", started, want, left)
 		}
 	}
-	started, left, err := store.StartJobs(ctx, app.JobRequest{Kinds: []string{kind}, Most: 2, Slots: 1})
+	started, left, err := store.StartJobs(ctx, jobRequest(2, 1))
 	ok(t, err)
-	if len(started) != 1 || started[0].Run.ID != runs[2].ID || left != 1 {
-		t.Errorf("with one slot, it started %+v and left %d", started, left)
+	rest := app.WaitingJob{ID: jobOf(t, store, runs[3].ID).ID, Run: runs[3].ID}
+	if len(started) != 1 || started[0].ID != runs[2].ID || len(left) != 1 || left[0] != rest {
+		t.Errorf("with one slot, it started %+v and left %v", started, left)
 	}
 }
 
@@ -93,7 +89,9 @@ func TestStartJobs_LeavesRunsThatMayHaveToWait(t *testing.T) {
 		"the run is gone": func(t *testing.T, store *Store, run app.ProcessRun) {
 			execute(t, store, "DELETE FROM process_runs WHERE id = $1", run.ID)
 		},
-		"the run is started": func(t *testing.T, store *Store, run app.ProcessRun) { start(t, store, run) },
+		"the run is snoozed": func(t *testing.T, store *Store, run app.ProcessRun) {
+			execute(t, store, "UPDATE process_runs SET status = 1 WHERE id = $1", run.ID)
+		},
 		"another transaction changes the run": func(t *testing.T, store *Store, run app.ProcessRun) {
 			tx, err := store.db.BeginTxx(ctx, nil)
 			ok(t, err)
@@ -114,10 +112,28 @@ func TestStartJobs_LeavesRunsThatMayHaveToWait(t *testing.T) {
 			if n := number(t, store, "SELECT count(*) FROM river_job WHERE state IN ('available', 'pending')"); n != 1 {
 				t.Errorf("%d jobs are left", n)
 			}
-			if n := number(t, store, "SELECT count(*) FROM river_job WHERE state = 'available'"); n > 0 && left != 1 {
-				t.Errorf("it left %d jobs to River", left)
+			if n := number(t, store, "SELECT count(*) FROM river_job WHERE state = 'available'"); n > 0 && len(left) != 1 {
+				t.Errorf("it left %v", left)
 			}
 		})
+	}
+}
+
+// The server refuses the start of one run.
+func TestStartJobs_RefusedRunStopsNoOthers(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 5)
+	refuseRun(t, store, runs[1].ID)
+	started, left := startJobsOf(t, store, 10)
+	if len(started) != 0 || len(left) != 5 {
+		t.Fatalf("it started %+v and left %v", started, left)
+	}
+	for i, job := range left {
+		run, isStarted, err := store.StartJob(ctx, job)
+		if isStarted != (i != 1) || isStarted != (err == nil) || isStarted && run.ID != runs[i].ID {
+			t.Errorf("the start of run %d is %t, %+v, %v", i, isStarted, run, err)
+		}
 	}
 }
 
@@ -132,8 +148,8 @@ func TestStartJobs_IgnoresOtherJobs(t *testing.T) {
 	create(t, store, 1) // is not due
 	_, err := store.Create(ctx, app.CreateRequest{Kind: "elsewhere", Count: 1})
 	ok(t, err)
-	if started, left := startJobsOf(t, store, 10); len(started) != 0 || left != 0 {
-		t.Errorf("it started %+v and left %d", started, left)
+	if started, left := startJobsOf(t, store, 10); len(started) != 0 || len(left) != 0 {
+		t.Errorf("it started %+v and left %v", started, left)
 	}
 }
 
@@ -150,12 +166,12 @@ func TestStartJobs_ConcurrentNodesStartEachRunOnce(t *testing.T) {
 			for {
 				started, left := startJobsOf(t, store, 7)
 				mu.Lock()
-				for _, job := range started {
-					times[job.Run.ID]++
+				for _, run := range started {
+					times[run.ID]++
 				}
 				done := len(times) == runs
 				mu.Unlock()
-				if done || len(started)+left == 0 && number(t, store, "SELECT count(*) FROM river_job") == 0 {
+				if done || len(started)+len(left) == 0 && number(t, store, "SELECT count(*) FROM river_job") == 0 {
 					return
 				}
 			}
@@ -180,65 +196,78 @@ func TestStartJobs_FindsJobsAfterNone(t *testing.T) {
 	store := newStore(t, Options{})
 	for range 3 {
 		for range 2 {
-			if started, left := startJobsOf(t, store, 10); len(started)+left != 0 {
-				t.Fatalf("without runs, it started %+v and left %d", started, left)
+			if started, left := startJobsOf(t, store, 10); len(started)+len(left) != 0 {
+				t.Fatalf("without runs, it started %+v and left %v", started, left)
 			}
 		}
 		create(t, store, 2)
-		if started, left := startJobsOf(t, store, 10); len(started) != 2 || left != 0 {
-			t.Fatalf("it started %+v and left %d", started, left)
+		if started, left := startJobsOf(t, store, 10); len(started) != 2 || len(left) != 0 {
+			t.Fatalf("it started %+v and left %v", started, left)
 		}
 	}
 }
 
-// listenForJobs returns a connection that listens as River does.
-func listenForJobs(t testing.TB, store *Store) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(ctx, store.options.URL)
-	ok(t, err)
-	t.Cleanup(func() { _ = conn.Close(ctx) })
-	_, err = conn.Exec(ctx, `LISTEN "public.river_insert"`)
-	ok(t, err)
-	return conn
-}
-
 // startNotified starts one run after a notification. An earlier one may still be on its way.
-func startNotified(t testing.TB, store *Store, conn *pgx.Conn) {
+func startNotified(t testing.TB, store *Store, notified <-chan struct{}) {
 	t.Helper()
 	for {
-		patient, cancel := context.WithTimeout(ctx, patience)
-		notification, err := conn.WaitForNotification(patient)
-		cancel()
-		ok(t, err)
-		if notification.Payload != `{"queue" : "runs"}` {
-			t.Fatalf("the notification is %s", notification.Payload)
-		}
+		awaitNotification(t, notified)
 		if started, _ := startJobsOf(t, store, 1); len(started) == 1 {
 			return
 		}
 	}
 }
 
-// River polls, but rarely: a node must hear of every new job.
-func TestQueued_NotifiesAfterEveryCommit(t *testing.T) {
+// hearing returns a store on the database of another that hears of jobs by notifications alone, and the
+// channel of these.
+func hearing(t testing.TB, store *Store) (other *Store, notified <-chan struct{}) {
+	t.Helper()
+	other = openStore(t, Options{URL: store.options.URL, tickEvery: time.Hour})
+	notified, stop := other.JobsAdded(app.DefaultQueue).Subscribe()
+	t.Cleanup(stop)
+	return other, notified
+}
+
+func TestJobsAdded_NotifiesAllNodesOfEveryJob(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{})
-	conn := listenForJobs(t, store)
-	for range 20 {
+	store := newStore(t, Options{tickEvery: time.Hour})
+	other, elsewhere := hearing(t, store)
+	here, stop := store.JobsAdded(app.DefaultQueue).Subscribe()
+	defer stop()
+	for range 10 {
 		create(t, store, 1)
-		startNotified(t, store, conn)
+		awaitNotification(t, here)
+		startNotified(t, other, elsewhere)
 	}
 }
 
-func TestQueued_NotifiesWhenDelayedJobsAreDue(t *testing.T) {
+func TestJobsAdded_NotifiesWhenDelayedJobsAreDue(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{StartDelay: func(string) time.Duration { return 700 * time.Millisecond }})
-	conn := listenForJobs(t, store)
+	store := newStore(t, Options{
+		tickEvery: time.Hour, StartDelay: func(string) time.Duration { return 700 * time.Millisecond },
+	})
+	other, notified := hearing(t, store)
 	create(t, store, 1)
-	startNotified(t, store, conn)
-	run := get(t, store, 1)
-	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryIn: time.Second}))
-	startNotified(t, store, conn)
+	startNotified(t, other, notified)
+	again := app.Outcome{Status: app.Created, RetryIn: time.Second}
+	ok(t, store.Finish(ctx, get(t, store, 1), again))
+	startNotified(t, other, notified)
+}
+
+func TestJobsAdded_NotifiesAfterReconnect(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{tickEvery: time.Hour})
+	_, notified := hearing(t, store)
+	for range 2 {
+		if n := number(t, store, endListeners); n < 2 {
+			t.Fatalf("%d listened", n)
+		}
+		awaitNotification(t, notified)
+		until(t, "both listen again", func() bool {
+			return number(t, store, `SELECT count(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`) == 2
+		})
+	}
 }
 
 // The server may still know nothing of thousands of new runs: plans must not depend on how many there are.
@@ -258,7 +287,7 @@ func TestPlan_StartsAndCompletionsUsePrimaryKey(t *testing.T) {
 			[]string{(app.Job{RunKind: kind}).Kind()}, 100, []string{kind}, 100))
 		var more []string
 		ids := []int64{runs[0].ID, runs[1].ID}
-		ok(t, conn.SelectContext(ctx, &more, "EXPLAIN "+completeRuns, 1, ids, ids, ids, 1))
+		ok(t, conn.SelectContext(ctx, &more, "EXPLAIN "+completeRuns, 1, ids, ids, 1))
 		ok(t, conn.Close())
 		plan := strings.Join(append(lines, more...), "\n")
 		for _, unwanted := range []string{"process_runs_by", "Seq Scan on process_runs", "Seq Scan on river_job"} {

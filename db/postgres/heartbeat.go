@@ -47,18 +47,22 @@ func (h Heartbeat) rescueEvery() time.Duration { return 6 * h.Every }
 func (h Heartbeat) unchangedFor() time.Duration { return 2*h.Every + h.lookEvery() }
 
 const (
-	joinNodes = `INSERT INTO nodes (seen_at, workers) VALUES (server_millis(), $1) RETURNING id`
+	joinNodes   = `INSERT INTO nodes (seen_at, workers) VALUES (server_millis(), $1) RETURNING id`
+	isFirstNode = `SELECT NOT EXISTS (SELECT FROM nodes WHERE id < $1 AND workers > 0)`
 	// A node that others declared lost has no row.
 	stillAlive = `UPDATE nodes SET seen_at = server_millis() WHERE id = $1`
 	aliveAgain = `INSERT INTO nodes (id, seen_at, workers) OVERRIDING SYSTEM VALUE
 		VALUES ($1, server_millis(), $2)`
-	otherNodes = `SELECT id, seen_at, seen_at < server_millis() - $2 FROM nodes WHERE id <> $1`
+	otherNodes = `SELECT id, seen_at, seen_at < server_millis() - $2, workers > 0 FROM nodes WHERE id <> $1`
 	loseNode   = `DELETE FROM nodes WHERE id = $1 AND seen_at = $2`
 	leaveNodes = `DELETE FROM nodes WHERE id = $1`
 )
 
 // Node implements app.ClusterStore.
 func (s *Store) Node() int64 { return s.node }
+
+// IsLeader implements app.ClusterStore.
+func (s *Store) IsLeader() bool { return s.leads.Load() }
 
 // heartbeater sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or
 // whose statements wait for locks, is not lost.
@@ -106,6 +110,7 @@ func (h *heartbeater) setFailing(err error) {
 		h.close()
 		clear(h.seen)
 		h.sentAt = 0
+		h.store.leads.Store(false)
 	}
 }
 
@@ -167,7 +172,8 @@ func (h *heartbeater) beat(ctx context.Context) error {
 	return nil
 }
 
-// lostNodes returns the nodes whose last heartbeat is too old.
+// lostNodes returns the nodes whose last heartbeat is too old. It also finds out whether this node is the
+// leader.
 func (h *heartbeater) lostNodes(ctx context.Context) (lost []int64, err error) {
 	if uptime()-h.checkedAt > h.store.options.Heartbeat.unchangedFor() {
 		clear(h.seen) // this node was suspended, and perhaps the others were too
@@ -179,8 +185,12 @@ func (h *heartbeater) lostNodes(ctx context.Context) (lost []int64, err error) {
 	}
 	seen := make(map[int64]otherNodeSeen, len(h.seen))
 	var id, at int64
-	var overdue bool
-	_, err = pgx.ForEachRow(found, []any{&id, &at, &overdue}, func() error {
+	var overdue, works bool
+	leads := h.store.options.Workers > 0
+	_, err = pgx.ForEachRow(found, []any{&id, &at, &overdue, &works}, func() error {
+		if works && id < h.store.node {
+			leads = false
+		}
 		known, before := h.seen[id]
 		if !before || known.at != at {
 			known = otherNodeSeen{at: at, since: uptime()}
@@ -193,6 +203,7 @@ func (h *heartbeater) lostNodes(ctx context.Context) (lost []int64, err error) {
 		}
 		return nil
 	})
+	h.store.leads.Store(err == nil && leads)
 	if err == nil && isAnyGone(h.seen, seen) {
 		h.store.rescuer.rescueSoon()
 	}

@@ -20,7 +20,7 @@ func kill(store *Store) {
 	store.background.Wait()
 }
 
-// assignJob makes the job of a run look as if River had handed it to a node.
+// assignJob makes the job of a run look as if a node of an older version had fetched it.
 func assignJob(t testing.TB, store *Store, run app.ProcessRun) {
 	t.Helper()
 	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
@@ -50,18 +50,16 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick, MaxConns: 5}
 	gone := openStore(t, options)
 	runs := create(t, gone, 12)
+	before := make([]int64, len(runs))
 	for i, run := range runs {
 		assignJob(t, gone, run)
+		before[i] = jobOf(t, gone, run.ID).ID
 		if i < 6 { // the others were about to be started
 			start(t, gone, run)
 		}
 	}
 	asked, err := gone.Cancel(ctx, runs[5].ID)
 	ok(t, err)
-	before := make([]int64, len(runs))
-	for i, run := range runs {
-		before[i] = jobOf(t, gone, run.ID).ID
-	}
 	var survivors []*Store
 	for range 3 {
 		survivors = append(survivors, openStore(t, options))
@@ -85,8 +83,8 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 			got.FencingToken != want.FencingToken || got.Attempt != 0 {
 			t.Errorf("run %d is %+v", run.ID, got)
 		}
-		if state := stateOfJob(t, survivors[0], before[i]); state != "discarded" {
-			t.Errorf("the old job of run %d is %s", run.ID, state)
+		if n := number(t, survivors[0], "SELECT count(*) FROM river_job WHERE id = $1", before[i]); n != 0 {
+			t.Errorf("the old job of run %d is still there", run.ID)
 		}
 	}
 	if n := number(t, survivors[0], "SELECT count(*) FROM river_job WHERE state = 'running'"); n != 0 {
@@ -98,19 +96,12 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 	checkCounts(t, survivors[0])
 }
 
-func stateOfJob(t testing.TB, store *Store, job int64) (state string) {
-	t.Helper()
-	ok(t, store.db.GetContext(ctx, &state, "SELECT state FROM river_job WHERE id = $1", job))
-	return state
-}
-
 // A survivor that dies between taking the node for lost and rescuing its runs leaves them to the next one.
 func TestHeartbeat_NodeWithoutRowIsRescued(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone := openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
-	assignJob(t, gone, run)
 	kill(gone)
 	execute(t, gone, "DELETE FROM nodes WHERE id = $1", gone.Node())
 	survivor := openStore(t, options)
@@ -151,19 +142,15 @@ func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	living, other := openStore(t, options), openStore(t, options)
 	runs := create(t, living, 3)
-	for _, run := range runs {
-		assignJob(t, living, run)
-	}
+	assignJob(t, living, runs[2])
 	working := start(t, living, runs[0])
-	aside := start(t, other, runs[1]) // its snoozed job was delivered to the live node
-	execute(t, living, "UPDATE process_runs SET node = 0 WHERE id = $1", aside.ID)
+	aside := start(t, other, runs[1])
+	ok(t, other.Snooze(ctx, aside))
 	n, err := other.rescueLostNodes(ctx)
 	if err != nil || n != 0 {
 		t.Errorf("%d runs are rescued: %v", n, err)
 	}
 	wantCode(t, other.Rescue(ctx, working), app.CodeConflict)
-	execute(t, other, `UPDATE river_job SET state = 'completed', finalized_at = now()
-		WHERE id = (SELECT job FROM process_runs WHERE id = $1)`, working.ID) // as River's rescue leaves it
 	if n, err := other.rescueEach(ctx, []int64{working.ID}); err != nil || n != 0 {
 		t.Errorf("%d runs without a job are rescued: %v", n, err)
 	}
@@ -299,41 +286,42 @@ func TestHeartbeat_LostNodeWithFutureBeatIsFound(t *testing.T) {
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone, survivor := openStore(t, options), openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
-	assignJob(t, gone, run)
 	kill(gone)
 	execute(t, survivor, "UPDATE nodes SET seen_at = seen_at + 86400000 WHERE id = $1", gone.Node())
 	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
 }
 
-func TestRelease_RequeuesForgottenJob(t *testing.T) {
+func TestStartedRuns_AreThoseOfTheNode(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{})
-	runs := create(t, store, 3)
-	for _, run := range runs {
-		assignJob(t, store, run)
-	}
-	started := start(t, store, runs[1])
-	execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, started.ID).ID)
-	handed, err := store.HeldJobs(ctx)
+	a, b := newStores(t, Options{})
+	runs := create(t, a, 4)
+	mine := start(t, a, runs[0])
+	start(t, b, runs[1])
+	ok(t, a.Finish(ctx, start(t, a, runs[2]), app.Outcome{Status: app.Completed}))
+	ok(t, a.Snooze(ctx, start(t, a, runs[3])))
+	got, err := a.StartedRuns(ctx)
 	ok(t, err)
-	if len(handed) != 3 {
-		t.Errorf("it has the jobs %v", handed)
+	if len(got) != 1 || got[0] != mine {
+		t.Errorf("they are %+v", got)
 	}
-	for i, job := range handed[:2] { // the third goes on
-		if job.Used != (i == 1) {
-			t.Errorf("of the jobs %v, number %d is wrong", handed, i)
-		}
-		ok(t, store.ReleaseJob(ctx, job.ID))
+}
+
+func TestIsLeader_IsTheOldestNodeThatWorks(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
+	web := openStore(t, options)
+	options.Workers = 1
+	first, second := openStore(t, options), openStore(t, options)
+	if web.IsLeader() || !first.IsLeader() || second.IsLeader() {
+		t.Errorf("the leaders are %t, %t, %t", web.IsLeader(), first.IsLeader(), second.IsLeader())
 	}
-	if job := jobOf(t, store, runs[0].ID); job.State != "available" {
-		t.Errorf("the job that was forgotten is %+v", job)
+	kill(first)
+	until(t, "the second node leads", second.IsLeader)
+	if web.IsLeader() {
+		t.Error("a node that does not work leads")
 	}
-	if got := get(t, store, started.ID); got.Status != app.Created || got.Crashes != 1 {
-		t.Errorf("the run that was started is %+v", got)
-	}
-	if job := jobOf(t, store, runs[2].ID); job.State != "running" {
-		t.Errorf("the other job is %+v", job)
-	}
+	refuseHeartbeats(t, second, second.Node())
+	until(t, "it no longer leads", func() bool { return !second.IsLeader() })
 }
 
 // A node may be stopped in the middle of a transaction: the server ends that before others want the runs.

@@ -1,30 +1,65 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"math"
+	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"runboard/app"
+	"runboard/db/query"
 )
 
-// maxAttempts is the largest number of attempts that River allows. River retries a job only after its worker
-// was lost, and the store limits that by MaxCrashes.
+// maxAttempts is the largest number of attempts that River allows. A job is used up by its first one.
 const maxAttempts = math.MaxInt16
 
-// Priorities of jobs. A requeued run is older than most that are waiting, and the oldest run goes first.
+// Priorities of jobs. A requeued run is older than most that are waiting, and the oldest run goes first. A
+// snoozed run goes behind the others.
 const (
 	priorityRequeued = 1
 	priorityNew      = 2
 )
 
-// makeAvailable makes jobs that are due within five seconds available, as River does with short retries: its
-// scheduler checks for due jobs only that often.
-const makeAvailable = `UPDATE river_job SET state = 'available'
-	WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at < now() + interval '5 seconds'`
+const (
+	// schedulerAhead is how long before they are due ScheduleJobs makes jobs available. It is longer than the
+	// interval at which the leader calls it.
+	schedulerAhead = 10 * time.Second
+	// dueSoon is the end of the condition that something is due within schedulerAhead.
+	dueSoon = ` < now() + interval '10 seconds'`
+	// scheduleBatch is the most jobs that one statement of ScheduleJobs changes.
+	scheduleBatch = 1000
+)
+
+const (
+	// makeAvailable makes jobs available that are due before ScheduleJobs is sure to see them.
+	makeAvailable = `UPDATE river_job SET state = 'available'
+		WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at` + dueSoon
+	// scheduleJobs makes jobs of the queues $1 available that are due soon, at most $2. All columns of the index
+	// but the last are in the condition, so that jobs that are due later cost nothing.
+	scheduleJobs = `WITH scheduled AS (UPDATE river_job SET state = 'available' WHERE id IN (
+				SELECT id FROM river_job
+				WHERE state = 'scheduled' AND queue = ANY ($1) AND priority IN (1, 2) AND scheduled_at` + dueSoon + `
+				LIMIT $2 FOR UPDATE SKIP LOCKED)
+			RETURNING id)
+		SELECT count(*) FROM scheduled`
+	// dropJob deletes a job, unless it is running: a node of an older version may have it.
+	dropJob = `DELETE FROM river_job WHERE id = $1 AND state <> 'running' RETURNING true`
+)
+
+// ScheduleJobs implements app.ClusterStore.
+func (s *Store) ScheduleJobs(ctx context.Context) (total int, err error) {
+	for n := scheduleBatch; n == scheduleBatch; total += n {
+		err := s.retry(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
+			return false, nil, s.pool.QueryRow(ctx, scheduleJobs, queueNames, scheduleBatch).Scan(&n)
+		})
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
 
 // addJobs inserts a job for each created run, and returns the job IDs in the same order. If the runs may
 // wait, the jobs of those that are due are pending.
@@ -38,7 +73,7 @@ func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, e
 			Priority: priorityNew, ScheduledAt: run.ScheduledAt,
 			Pending: mayWait && !run.ScheduledAt.After(tx.now),
 		}
-		if run.Version > 1 {
+		if run.Status == app.Created && run.Version > 1 {
 			options.Priority = priorityRequeued
 		}
 		params[i] = river.InsertManyParams{Args: app.Job{Run: run.ID, RunKind: run.Kind}, InsertOpts: options}
@@ -67,24 +102,8 @@ func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, e
 	return jobs, nil
 }
 
-// cancelWaitingJob is cancelJob for a bulk action, whose worker snoozes its job now and then. River would
-// cancel a running job when it is snoozed, which would leave the run without a worker. The worker reads the
-// request from the run instead.
-func (tx *transaction) cancelWaitingJob(id int64) (snoozed bool, err error) {
-	var running bool
-	found, err := tx.Find(&running, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, id)
-	if err != nil || !found || running {
-		return false, err
-	}
-	return tx.cancelJob(id)
-}
-
-// cancelJob cancels a waiting job; if the job is running, River notifies its worker. It reports whether the
-// job was snoozed: waiting after an attempt, so that no worker has it.
-func (tx *transaction) cancelJob(id int64) (snoozed bool, err error) {
-	job, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, id)
-	if errors.Is(err, rivertype.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && job.State == rivertype.JobStateCancelled && job.AttemptedAt != nil, err
+// dropJob deletes a job. dropped is false if the job does not exist, or a node of an older version has it.
+func (tx *transaction) dropJob(id int64) (dropped bool, err error) {
+	_, err = tx.Find(&dropped, dropJob, id)
+	return dropped, err
 }

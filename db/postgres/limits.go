@@ -1,15 +1,13 @@
 package postgres
 
 import (
-	"context"
-
 	"runboard/app"
 	"runboard/db/query"
 )
 
 // A created run waits if its kind is paused, or if as many runs as the policy of its kind allows are started.
-// Its job is then pending, a state in which River leaves it alone. The start of a run decides whether it may
-// start; balance makes the jobs of those available that may. Both hold the lock of the runs that are counted
+// Its job is then pending, so that it is not fetched. The start of a run decides whether it may start;
+// balance makes the jobs of those available that may. Both hold the lock of the runs that are counted
 // together, so they see each other's changes.
 
 // limitGroup are the runs that are counted together: those of a kind and, if its policy says so, with the
@@ -99,80 +97,6 @@ func (tx *transaction) mayStart(group limitGroup, run app.ProcessRun) (may bool,
 	_, err = tx.Find(&may, group.mayStart(),
 		group.kind, group.key, group.policy.Concurrency, tx.now.UnixMilli(), run.ID)
 	return may, err
-}
-
-// startOrHold starts a run if its kind is not paused and its limit is not full. Otherwise it gives the run a
-// pending job and fails with app.ErrHeld.
-func (s *Store) startOrHold(
-	ctx context.Context, run app.ProcessRun, request updateRequest,
-) (started app.ProcessRun, err error) {
-	group, held := s.groupOf(run), false
-	err = s.write(ctx, func(tx *transaction) error {
-		held = false
-		if err := tx.lockGroup(group); err != nil {
-			return err
-		}
-		may, err := tx.mayStart(group, run)
-		if err != nil {
-			return err
-		}
-		if !may {
-			held = true
-			return tx.hold(run, request)
-		}
-		started, err = tx.startRun(run, request)
-		return err
-	})
-	switch {
-	case err != nil:
-		return app.ProcessRun{}, err
-	case held:
-		return app.ProcessRun{}, app.ErrHeld
-	}
-	return started, nil
-}
-
-// startRun starts a run as requested. It fails with CodeConflict if the run does not match.
-func (tx *transaction) startRun(run app.ProcessRun, request updateRequest) (app.ProcessRun, error) {
-	batch := []*updateRequest{&request}
-	if err := changeBatch(tx.ctx, tx.Tx, startRuns, tx.now, tx.store.node, batch); err != nil {
-		return run, err
-	}
-	started := request.changed
-	if started.ID == 0 {
-		return run, query.Conflict(run)
-	}
-	queued := started.StartedAt.Sub(query.DueSince(run))
-	tx.events = append(tx.events, query.NewStatsEvent(started, queued))
-	return started, nil
-}
-
-// hold gives a created run a pending job in place of the one that was delivered. It fails with CodeConflict
-// if the run has changed.
-func (tx *transaction) hold(run app.ProcessRun, request updateRequest) error {
-	current, found, err := tx.lock(run.ID)
-	if err != nil {
-		return err
-	}
-	if !found || current.run.Version != request.expected || current.run.Status != app.Created {
-		return query.Conflict(run)
-	}
-	if request.job == 0 {
-		return nil // no worker holds its job
-	}
-	if current.job != request.job {
-		return query.Conflict(run)
-	}
-	tx.balance(run) // an older run may not know that it may start
-	held := current.run
-	if held.ScheduledAt.IsZero() {
-		held.ScheduledAt = held.CreatedAt // the new job has the place of the one that was delivered
-	}
-	jobs, err := tx.addJobs(true, held)
-	if err != nil {
-		return err
-	}
-	return tx.Exec(replaceJob, jobs[0], run.ID)
 }
 
 // mayWait reports whether a created run may have to wait. If so, the transaction is followed by a balance.

@@ -26,7 +26,7 @@ var migrations embed.FS
 
 // schemaVersion is the number of the newest migration. The version of a database is in goose_db_version, and
 // nowhere else.
-const schemaVersion = 8
+const schemaVersion = 9
 
 // schemaVersionOf is the query for the version of a database.
 const schemaVersionOf = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`

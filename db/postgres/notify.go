@@ -25,6 +25,8 @@ const (
 	reconnectMost  = 5 * time.Second
 	// listenTimeout bounds connecting the listener, including its LISTEN.
 	listenTimeout = connectTimeout + 5*time.Second
+	// notify sends a notification.
+	notify = "SELECT pg_notify($1, $2)"
 	// pingAfter is how long the listener waits for a notification before it pings the server.
 	pingAfter = 30 * time.Second
 )
@@ -74,7 +76,7 @@ func (s *Store) flushNotify() {
 func (s *Store) sendNotify(ctx context.Context) error {
 	notifyCtx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, err := s.db.ExecContext(notifyCtx, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
+	_, err := s.db.ExecContext(notifyCtx, notify, channel, strconv.FormatInt(s.node, 10))
 	if err != nil && ctx.Err() == nil {
 		s.setHealth(err)
 	}
@@ -90,15 +92,17 @@ func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		closeConnWithTimeout(conn)
-		return nil, err
+	for _, name := range []string{jobsChannel, channel} {
+		if _, err := conn.Exec(ctx, "LISTEN "+name); err != nil {
+			closeConnWithTimeout(conn)
+			return nil, err
+		}
 	}
 	return conn, nil
 }
 
-// listenLoop notifies the subscribers of this node when another node has committed a change, and after each
-// reconnect, because notifications may have been lost. It takes ownership of conn.
+// listenLoop notifies the subscribers of this node when another node has committed a change or added jobs,
+// and after each reconnect, because notifications may have been lost. It takes ownership of conn.
 func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) {
 	for backoff := reconnectFirst; ctx.Err() == nil; {
 		if conn != nil {
@@ -115,6 +119,7 @@ func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pg
 		}
 		backoff = reconnectFirst
 		s.changes.Notify()
+		s.jobsAdded(queueNames...)
 	}
 	if conn != nil {
 		closeConnWithTimeout(conn)
@@ -132,6 +137,8 @@ func (s *Store) listenOnce(ctx context.Context, conn *pgx.Conn) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case err == nil && notification.Channel == jobsChannel:
+			s.heardOfJobs(notification.Payload)
 		case err == nil && notification.Payload != self:
 			s.changes.Notify()
 		case err == nil:

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// failFirst has the first word that is told to others fail. River tells its own in the same way.
+// failFirst has the first word that is told to others fail.
 const failFirst = `
 	CREATE SEQUENCE told;
 	CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS $$

@@ -5,9 +5,9 @@
 // Package sqlite has the same files with the same methods: open, migrate, read, write, create, transition,
 // commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
-// (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job, fetch, queued), the runs that must wait
-// (limits, pause, balance, sweep), what other nodes change (notify, tick, changes), batches of concurrent changes
-// (coalescer), and connections (session, dial, door, redact).
+// (cluster, heartbeat, lease, uptime, server_clock), jobs (job, fetch, start, queued), the runs that must
+// wait (limits, pause, balance, sweep), what other nodes change (notify, tick, changes), batches of
+// concurrent changes (coalescer), and connections (session, dial, door, redact).
 package postgres
 
 import (
@@ -61,8 +61,7 @@ type Options struct {
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration
-	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection
-	// each, and River has one to listen.
+	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection each.
 	MaxConns int
 	// Now is the clock; the default is that of the database server.
 	Now func() time.Time
@@ -79,7 +78,8 @@ type Options struct {
 	sweepEvery time.Duration
 	// tickEvery is how often a node does its periodic work; the default is tickInterval.
 	tickEvery time.Duration
-	// onlyNotified has the node find no changes that it is not notified of, for tests that count notifications.
+	// onlyNotified has the node find no changes that it is not notified of, for tests that count
+	// notifications.
 	onlyNotified bool
 }
 
@@ -117,13 +117,13 @@ type Store struct {
 	clock       *serverClock // nil if Options.Now is set
 	lease       *lease
 	starting    sync.RWMutex // read-locked by each start, from reading the definitions to its commit
-	starts      *coalescer
 	completions *coalescer
 	rollups     nodeRollups
 	rescuer     rescuer
 	balancer    *balancer
+	queues      map[string]*jobQueue // by name
 	queued      *queued
-	noJobs      atomic.Bool              // the last StartJobs has found none
+	leads       atomic.Bool              // see IsLeader
 	paused      atomic.Pointer[[]string] // the paused kinds, as far as this node knows
 	door        door
 
@@ -143,7 +143,8 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
 		failed:  make(chan error, 1),
-		rescuer: rescuer{wake: make(chan struct{}, 1)}, balancer: newBalancer(), queued: newQueued(),
+		rescuer: rescuer{wake: make(chan struct{}, 1)}, balancer: newBalancer(), queues: newJobQueues(),
+		queued: newQueued(),
 	}
 	s.paused.Store(&[]string{})
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
@@ -159,8 +160,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	}
 	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
 	s.BulkActions = query.NewBulkActions(s.Reader, database{s}, bulkStepTime)
-	s.starts = &coalescer{do: s.changeMany(startRuns)}
-	s.completions = &coalescer{do: s.changeMany(completeRuns)}
+	s.completions = &coalescer{do: s.completeMany}
 	s.rollups.pending.Every = s.options.rollEvery
 	config, err := s.poolConfig()
 	if err != nil {
@@ -240,8 +240,9 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
 	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
-		Logger:        app.MinLevel(s.options.Log, slog.LevelWarn),
-		FetchCooldown: river.FetchCooldownMin, // River notifies of one job in that time
+		Logger: app.MinLevel(s.options.Log, slog.LevelWarn),
+		// River notifies of the first job in that time, but no node listens.
+		FetchCooldown: time.Hour, FetchPollInterval: time.Hour,
 	})
 	if err != nil {
 		return err
@@ -254,6 +255,11 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	s.lease.renew(sent)
+	var leads bool
+	if err := s.db.GetContext(ctx, &leads, isFirstNode, s.node); err != nil {
+		return err
+	}
+	s.leads.Store(leads && s.options.Workers > 0)
 	s.repairScheduled(ctx)
 	if err := s.readPaused(ctx); err != nil {
 		return err

@@ -38,12 +38,12 @@ func refusal(t *testing.T, address string) string {
 }
 
 // through executes something in a database.
-func through(t *testing.T, address, text string) {
+func through(t *testing.T, address, text string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, address)
 	ok(t, err)
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, text)
+	_, err = conn.Exec(ctx, text, args...)
 	ok(t, err)
 }
 

@@ -182,8 +182,8 @@ func readsLists(t *testing.T, e *explaining, many int64) {
 			app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
 			asked.Filter = filter
 			page := func(r *query.Reader) error { _, err := r.Page(ctx, asked); return err }
-			// Up to 10,001 matches are counted, which takes most of it, and up to 1,001 in each status. All runs
-			// are more than 5,000 blocks, and each index is 550 or more, which would come on top.
+			// Up to 10,001 matches are counted, which takes most of it, and up to 1,001 in each status. All
+			// runs are more than 5,000 blocks, and each index is 550 or more, which would come on top.
 			const most = 700
 			if e := measureReads(t, e, page); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))

@@ -4,28 +4,59 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"runboard/app"
 	"runboard/db/query"
 )
 
 const (
-	// queuedInterval is the shortest time between two notifications of new jobs by a node.
+	// jobsChannel is the NOTIFY channel for new jobs. The payload is the ID of the sending node, and the
+	// names of the queues.
+	jobsChannel = "runboard_jobs"
+	// queuedInterval is the shortest time between two notifications of new jobs by a node: PostgreSQL
+	// serializes the commits of transactions that notify.
 	queuedInterval = 5 * time.Millisecond
-	// delayStep is what the delays of jobs are rounded up to, so that there are few notifications for many jobs.
+	// delayStep is what the delays of jobs are rounded up to, so that there are few notifications for many
+	// jobs.
 	delayStep = 250 * time.Millisecond
-	// schedulerAhead is how long before they are due River's scheduler, or makeAvailable, makes jobs available.
-	schedulerAhead = 5 * time.Second
 )
 
-// notifyQueues has River fetch from queues.
-const notifyQueues = `SELECT
-	pg_notify(current_schema() || '.river_insert', json_build_object('queue', queue)::text)
-	FROM unnest($1::text[]) AS queue`
+// queueNames are the queues of jobs.
+var queueNames = []string{app.DefaultQueue, app.QuarantineQueue, app.BulkQueue}
 
-// queued collects the queues that have new jobs. River would notify in the transaction that adds a job, and
-// PostgreSQL serializes the commits of these; it would also not notify of a job that closely follows another.
+// jobQueue is what a node knows of a queue.
+type jobQueue struct {
+	added app.Notifier // notifies of new jobs
+	empty atomic.Bool  // the last StartJobs has found no job
+}
+
+func newJobQueues() map[string]*jobQueue {
+	queues := map[string]*jobQueue{}
+	for _, name := range queueNames {
+		queues[name] = &jobQueue{}
+	}
+	return queues
+}
+
+// JobsAdded implements app.ClusterStore.
+func (s *Store) JobsAdded(queue string) *app.Notifier { return &s.queues[queue].added }
+
+// jobsAdded notifies this node of jobs in queues. It ignores queues that it does not know.
+func (s *Store) jobsAdded(queues ...string) {
+	for _, name := range queues {
+		if queue, known := s.queues[name]; known {
+			queue.added.Notify()
+		}
+	}
+}
+
+// queued collects the queues with new jobs of which the other nodes have not been notified. To notify in the
+// transactions that add the jobs would have these wait for each other.
 type queued struct {
 	wake chan struct{} // holds one: there are queues
 
@@ -37,11 +68,7 @@ func newQueued() *queued {
 	return &queued{wake: make(chan struct{}, 1), queues: map[string]bool{}}
 }
 
-// add has River notified of committed jobs in queues.
 func (q *queued) add(queues ...string) {
-	if len(queues) == 0 {
-		return
-	}
 	q.mu.Lock()
 	for _, queue := range queues {
 		q.queues[queue] = true
@@ -50,17 +77,6 @@ func (q *queued) add(queues ...string) {
 	select {
 	case q.wake <- struct{}{}:
 	default: // it is awake
-	}
-}
-
-// addAfter is add for jobs that are due after a while. Those that are due later than schedulerAhead are found when
-// River polls.
-func (q *queued) addAfter(wait time.Duration, queue string) {
-	switch {
-	case wait <= 0:
-		q.add(queue)
-	case wait <= schedulerAhead:
-		time.AfterFunc(wait, func() { q.add(queue) })
 	}
 }
 
@@ -73,8 +89,17 @@ func (q *queued) take() []string {
 	return queues
 }
 
-// NotifyQueue implements app.ClusterStore.
-func (s *Store) NotifyQueue(queue string) { s.queued.add(queue) }
+// notifyJobs notifies all nodes of committed jobs that are due after a while. At the latest, a node finds
+// them at its next tick.
+func (s *Store) notifyJobs(wait time.Duration, queue string) {
+	switch {
+	case wait <= 0:
+		s.jobsAdded(queue)
+		s.queued.add(queue)
+	case wait <= schedulerAhead:
+		time.AfterFunc(wait, func() { s.notifyJobs(0, queue) })
+	}
+}
 
 // newJob is a queue that has a job, and how long until it is due.
 type newJob struct {
@@ -82,7 +107,7 @@ type newJob struct {
 	wait  time.Duration
 }
 
-// addJob has River notified of a job after the commit, when the job is due; the zero time is now.
+// addJob has the nodes notified of a job after the commit, when the job is due; the zero time is now.
 func (tx *transaction) addJob(queue string, due time.Time) {
 	wait := max(0, due.Sub(tx.now))
 	if due.IsZero() {
@@ -95,7 +120,7 @@ func (tx *transaction) addJob(queue string, due time.Time) {
 	tx.newJobs[newJob{queue, wait}] = true
 }
 
-// queuedLoop notifies of new jobs until ctx ends. If it fails, River finds the jobs when it polls.
+// queuedLoop notifies the other nodes of new jobs until ctx ends.
 func (s *Store) queuedLoop(ctx context.Context) {
 	for {
 		select {
@@ -108,7 +133,7 @@ func (s *Store) queuedLoop(ctx context.Context) {
 	}
 }
 
-// notifyQueued has River fetch from the queues that have new jobs.
+// notifyQueued notifies the other nodes of the queues that have new jobs.
 func (s *Store) notifyQueued(ctx context.Context) {
 	queues := s.queued.take()
 	if len(queues) == 0 {
@@ -116,8 +141,18 @@ func (s *Store) notifyQueued(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, err := s.pool.Exec(ctx, notifyQueues, queues)
+	payload := strconv.FormatInt(s.node, 10) + " " + strings.Join(queues, " ")
+	_, err := s.pool.Exec(ctx, notify, jobsChannel, payload)
 	if isUnavailable(err) {
 		s.setHealth(err)
+	}
+}
+
+// heardOfJobs notifies this node of the jobs that another node has added. payload is that of the
+// notification.
+func (s *Store) heardOfJobs(payload string) {
+	sender, queues, _ := strings.Cut(payload, " ")
+	if sender != strconv.FormatInt(s.node, 10) {
+		s.jobsAdded(strings.Fields(queues)...)
 	}
 }

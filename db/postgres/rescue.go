@@ -19,7 +19,8 @@ var (
 		LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = :started AND NOT node_is_alive(process_runs.node)
 			AND (jobs.id IS NULL OR NOT job_has_node(jobs.state, jobs.attempted_by))`)
-	// createdOrphans are runs whose node was lost between fetching their job and starting them.
+	// createdOrphans are runs whose node, of an older version, was lost between fetching their job and
+	// starting them.
 	createdOrphans = query.SQL(`SELECT process_runs.id FROM river_job AS jobs
 		JOIN process_runs ON process_runs.id = (jobs.args->>'run')::bigint AND process_runs.job = jobs.id
 		WHERE jobs.state = 'running' AND process_runs.status = :created
@@ -34,29 +35,19 @@ var (
 		WHERE status = :created AND sort_id > $1 AND sort_id <= $2
 			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`)
 
-	// jobsOfNode are the jobs that this node works on, according to River or to the runs.
-	jobsOfNode = query.SQL(`SELECT id, false AS used FROM river_job
-		WHERE state = 'running' AND kind LIKE 'run:%'
-			AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
-		UNION SELECT job, jobs.id IS NULL FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
-		WHERE process_runs.status = :started AND process_runs.node = $1
-			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)
-		ORDER BY 1`)
-	startedRun = query.SQL(`SELECT id FROM process_runs WHERE status = :started AND job = $1 AND node = $2`)
+	// startedHere are the started runs of a node. A snoozed run has no node.
+	startedHere = query.SQL(`SELECT ` + query.Columns + ` FROM process_runs
+		WHERE status = :started AND node = $1`)
 
-	// endLostJobs ends what remains of lost nodes: jobs that their runs have replaced, and maintenance jobs.
-	endLostJobs = query.SQL(`UPDATE river_job SET state = 'discarded', finalized_at = now()
+	// dropLostJobs deletes what remains of lost nodes of older versions: jobs that their runs have replaced.
+	dropLostJobs = query.SQL(`DELETE FROM river_job
 		WHERE state = 'running' AND NOT job_has_node(state, attempted_by)
 			AND NOT EXISTS (SELECT FROM process_runs
 				WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (:created, :started))`)
 )
 
 const (
-	requeueJob = `UPDATE river_job SET state = 'available', attempt = greatest(attempt - 1, 0)
-		WHERE id = $1 AND state = 'running' AND attempted_by[cardinality(attempted_by)] = $2::bigint::text
-		RETURNING true`
-	endJob = `UPDATE river_job SET state = 'discarded', finalized_at = now()
-		WHERE id = $1 AND state = 'running'`
+	deleteJob  = `DELETE FROM river_job WHERE id = $1`
 	replaceJob = `UPDATE process_runs SET job = $1 WHERE id = $2`
 	isAlive    = `SELECT node_is_alive($1)`
 	jobHasNode = `SELECT job_has_node(state, attempted_by) FROM river_job WHERE id = $1`
@@ -151,7 +142,7 @@ func (s *Store) rescueLostNodes(ctx context.Context) (rescued int, err error) {
 	}
 	return rescued, s.write(ctx, func(tx *transaction) error {
 		tx.noNotify = true
-		return tx.Exec(endLostJobs)
+		return tx.Exec(dropLostJobs)
 	})
 }
 
@@ -225,7 +216,7 @@ func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 		tx.noNotify = true
 		return false, err
 	}
-	if err := tx.Exec(endJob, current.job); err != nil {
+	if err := tx.Exec(deleteJob, current.job); err != nil {
 		return false, err
 	}
 	_, err = tx.apply(current, (*transaction).crash)
@@ -235,7 +226,7 @@ func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 // replaceJob replaces the dead job of a waiting run.
 func (tx *transaction) replaceJob(current lockedRun) error {
 	tx.noNotify = true
-	if err := tx.Exec(endJob, current.job); err != nil {
+	if err := tx.Exec(deleteJob, current.job); err != nil {
 		return err
 	}
 	jobs, err := tx.addJobs(tx.mayWait(current.run), current.run)
@@ -251,35 +242,14 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 	return alive, err
 }
 
-// HeldJobs implements app.ClusterStore.
-func (s *Store) HeldJobs(ctx context.Context) (jobs []app.HeldJob, err error) {
+// StartedRuns implements app.ClusterStore.
+func (s *Store) StartedRuns(ctx context.Context) (runs []app.ProcessRun, err error) {
+	var rows []query.Run
 	err = s.readOne(ctx, func(ctx context.Context, q query.Queryer) error {
-		return query.Select(ctx, q, &jobs, jobsOfNode, s.node)
+		return query.Select(ctx, q, &rows, startedHere, s.node)
 	})
-	return jobs, err
-}
-
-// ReleaseJob implements app.ClusterStore.
-func (s *Store) ReleaseJob(ctx context.Context, job int64) error {
-	return s.write(ctx, func(tx *transaction) error {
-		tx.noNotify = true
-		var requeued bool
-		if _, err := tx.Find(&requeued, requeueJob, job, s.node); err != nil || requeued {
-			return err
-		}
-		var run int64
-		if found, err := tx.Find(&run, startedRun, job, s.node); err != nil || !found {
-			return err
-		}
-		current, found, err := tx.lock(run)
-		if err != nil || !found {
-			return err
-		}
-		if current.run.Status != app.Started || current.job != job || current.node != s.node {
-			return nil
-		}
-		tx.noNotify = false
-		_, err = tx.apply(current, (*transaction).crash)
-		return err
-	})
+	for _, row := range rows {
+		runs = append(runs, row.App())
+	}
+	return runs, err
 }

@@ -1,35 +1,21 @@
 package postgres
 
 import (
-	"log/slog"
 	"slices"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"runboard/app"
 	"runboard/db/dbtest"
-	"runboard/db/pgtest"
 )
 
 func TestMigration_LongSpansBeginWithWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	address := pgtest.URL(t)
-	config, err := pgx.ParseConfig(address)
-	ok(t, err)
-	pool := stdlib.OpenDB(*config)
-	defer pool.Close()
-	provider, err := newProvider(pool, slog.New(slog.DiscardHandler))
-	ok(t, err)
-	_, err = provider.UpTo(ctx, 5)
-	ok(t, err)
+	address := migratedTo(t, 5)
 	clock := dbtest.NewClock()
 	at := clock.Now().Truncate(app.Last24Hours.Step())
 	const row = `INSERT INTO rollups VALUES (600000, $1, 'a', $2, 5, 0, 3, 2, 1, 0, '\x0503', '\x0703')`
 	for node := range 2 {
-		_, err = pool.Exec(row, at.UnixMilli(), node)
-		ok(t, err)
+		through(t, address, row, at.UnixMilli(), node)
 	}
 
 	store := openStore(t, Options{URL: address, Now: clock.Now})

@@ -14,28 +14,21 @@ import (
 const tickInterval = 700 * time.Millisecond
 
 // readServer reads all that a node asks the server periodically, in one statement: an idle node costs little
-// more than its statements. They are the time, which transactions have written, which of these changed nothing
-// that a page shows, and those queues of $2 that have a job of a kind of $3 to be fetched.
-//
-// Nothing to show are the last heartbeat of each node, the last election of River's leader, and failed
-// transactions among the first 20 since $1, such as the elections of the other nodes. Rows have the lower 32 bits
-// of an ID.
+// more than its statements. They are the time, which transactions have written, which of these were the last
+// heartbeats of nodes, and those queues of $1 that have a job of a kind of $2 to be fetched. Rows have the
+// lower 32 bits of the ID of their transaction.
 //
 // The planner does not see the parameters behind SELECT. When it saw how few rows they stand for, plans for
 // single calls looked cheaper than one for all, and planning each took the server longer than executing it.
-const readServer = `SELECT server_millis(), pg_current_snapshot()::text, coalesce((
-		SELECT string_agg(id, ',') FROM
-			(SELECT xmin::text AS id FROM nodes UNION ALL SELECT xmin::text FROM river_leader
-			UNION ALL SELECT (id % 4294967296)::text FROM generate_series((SELECT $1::bigint),
-				least((SELECT $1::bigint) + 20, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)) AS id
-				WHERE pg_xact_status(id::text::xid8) = 'aborted') AS unseen), ''),
-	ARRAY(SELECT name FROM unnest((SELECT $2::text[])) AS name WHERE (SELECT true FROM river_job
-		WHERE state = 'available' AND queue = name AND kind = ANY ($3) AND scheduled_at <= now() LIMIT 1))`
+const readServer = `SELECT server_millis(), pg_current_snapshot()::text,
+	coalesce((SELECT string_agg(xmin::text, ',') FROM nodes), ''),
+	ARRAY(SELECT name FROM unnest((SELECT $1::text[])) AS name WHERE (SELECT true FROM river_job
+		WHERE state = 'available' AND queue = name AND kind = ANY ($2) AND scheduled_at <= now() LIMIT 1))`
 
 // serverState is the result of readServer.
 type serverState struct {
 	transactions transactions
-	unseen       []uint64 // the lower 32 bits of the IDs of transactions that changed nothing that a page shows
+	unseen       []uint64 // the lower 32 bits of the IDs of transactions that were heartbeats
 	queues       []string // those that have jobs to be fetched
 }
 
@@ -55,14 +48,14 @@ func (s *Store) tickLoop(ctx context.Context) {
 			s.probe(ctx)
 			continue
 		}
-		state, err := s.readServer(ctx, before.next)
+		state, err := s.readServer(ctx)
 		if err != nil {
 			if isUnavailable(err) {
 				s.setHealth(err)
 			}
 			continue // the next tick compares with the same transactions
 		}
-		s.queued.add(state.queues...)
+		s.jobsAdded(state.queues...)
 		if !s.options.onlyNotified && state.transactions.differ(before, state.unseen) {
 			s.changes.Notify()
 		}
@@ -74,11 +67,10 @@ func (s *Store) tickLoop(ctx context.Context) {
 	}
 }
 
-// readServer reads the state of the server, and sets the clock. next is that of the transactions read before.
-func (s *Store) readServer(ctx context.Context, next uint64) (state serverState, err error) {
+// readServer reads the state of the server, and sets the clock.
+func (s *Store) readServer(ctx context.Context) (state serverState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
-	queues := []string{app.DefaultQueue, app.QuarantineQueue, app.BulkQueue}
 	var jobs []string
 	for _, kind := range s.options.Kinds() {
 		jobs = append(jobs, app.Job{RunKind: kind}.Kind())
@@ -86,7 +78,7 @@ func (s *Store) readServer(ctx context.Context, next uint64) (state serverState,
 	var millis int64
 	var snapshot, unseen string
 	sent := time.Now()
-	err = s.pool.QueryRow(ctx, readServer, int64(next), queues, jobs).
+	err = s.pool.QueryRow(ctx, readServer, queueNames, jobs).
 		Scan(&millis, &snapshot, &unseen, &state.queues)
 	if err != nil {
 		return state, causeOf(ctx, err)

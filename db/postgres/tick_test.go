@@ -20,9 +20,11 @@ func TestTick_NotifiesOfJobsThatNoNodeFetches(t *testing.T) {
 			silent := newStore(t, Options{})
 			create(t, silent, 1)
 			execute(t, silent, lost)
-			conn := listenForJobs(t, silent) // from after the notification
-			openStore(t, Options{URL: silent.options.URL, Kinds: func() []string { return []string{kind} }})
-			startNotified(t, silent, conn)
+			kinds := func() []string { return []string{kind} }
+			store := openStore(t, Options{URL: silent.options.URL, Kinds: kinds})
+			notified, stop := store.JobsAdded(app.DefaultQueue).Subscribe() // from after the notification
+			defer stop()
+			startNotified(t, store, notified)
 		})
 	}
 }
@@ -32,7 +34,7 @@ func TestTick_IgnoresJobsThatAreNotToBeFetched(t *testing.T) {
 	store := newStore(t, Options{Kinds: func() []string { return []string{"other"} }})
 	queues := func() []string {
 		t.Helper()
-		state, err := store.readServer(ctx, 0)
+		state, err := store.readServer(ctx)
 		ok(t, err)
 		return state.queues
 	}
@@ -60,7 +62,7 @@ func TestPlan_TickLooksAtOneJobOfAQueue(t *testing.T) {
 		_, err = conn.ExecContext(ctx, "SET plan_cache_mode = "+mode)
 		ok(t, err)
 		var lines []string
-		ok(t, conn.SelectContext(ctx, &lines, "EXPLAIN "+readServer, 1, []string{app.DefaultQueue}, []string{kind}))
+		ok(t, conn.SelectContext(ctx, &lines, "EXPLAIN "+readServer, []string{app.DefaultQueue}, []string{kind}))
 		ok(t, conn.Close())
 		plan := strings.Join(lines, "\n")
 		for _, wanted := range []string{"Limit", "AND (queue = name.name) AND"} {
@@ -82,15 +84,12 @@ func TestTick_LeavesTimeForWorkers(t *testing.T) {
 func TestPlan_TickIsPlannedOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxConns: 1, Kinds: func() []string { return []string{kind, "other"} }})
-	ok(t, func() (err error) {
-		for next := range uint64(12) {
-			if _, err = store.readServer(ctx, 700+next); err != nil {
-				break
-			}
-		}
-		return err
-	}())
-	custom := number(t, store, `SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT server_millis(), %'`)
+	for range 12 {
+		_, err := store.readServer(ctx)
+		ok(t, err)
+	}
+	custom := number(t, store,
+		`SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT server_millis(), %'`)
 	if custom > 5 { // PostgreSQL begins with five
 		t.Errorf("it was planned %d times", custom)
 	}

@@ -3,13 +3,15 @@ package postgres
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"runboard/app"
 	"runboard/db/query"
 )
 
-const lockRun = `SELECT ` + query.Columns + `, job, node FROM process_runs WHERE id = $1 FOR UPDATE`
+const (
+	readRun = `SELECT ` + query.Columns + `, job, node FROM process_runs WHERE id = $1`
+	lockRun = readRun + ` FOR UPDATE`
+)
 
 // saveRun saves a locked run after a transition. Its last argument is the note of the event.
 var saveRun = `WITH changed AS (UPDATE process_runs
@@ -31,35 +33,10 @@ func addEvents(note, logOffset string) string {
 				ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))`
 }
 
-// Start implements app.WorkStore.
-func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	return s.StartJob(ctx, run, 0)
-}
-
-// StartJob implements app.ClusterStore.
-func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
-	s.starting.RLock()
-	defer s.starting.RUnlock()
-	start := updateRequest{run: run.ID, expected: run.Version, job: job}
-	if s.policy(run.Kind).Concurrency > 0 {
-		return s.startOrHold(ctx, run, start)
-	}
-	started, err := s.changeOne(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
-		return started.StartedAt.Sub(query.DueSince(run))
-	})
-	if app.CodeOf(err) == app.CodeConflict { // perhaps its kind is paused
-		return s.startOrHold(ctx, run, start)
-	}
-	return started, err
-}
-
 // Finish implements app.WorkStore. A completion is batched with others, unless cancellation was requested.
 func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
 	if outcome.Status == app.Completed && outcome.Error == "" {
-		completion := updateRequest{run: run.ID, expected: run.FencingToken}
-		_, err := s.changeOne(ctx, s.completions, run, completion, func(done app.ProcessRun) time.Duration {
-			return done.FinishedAt.Sub(done.StartedAt)
-		})
+		_, err := s.complete(ctx, run)
 		if err == nil {
 			s.balanceSoon(run)
 		}
@@ -114,12 +91,17 @@ type lockedRun struct {
 
 // lock reads a run and locks its row, and reports whether the run exists.
 func (tx *transaction) lock(id int64) (locked lockedRun, found bool, err error) {
+	return tx.findRun(lockRun, id)
+}
+
+// findRun reads a run by lockRun or readRun.
+func (tx *transaction) findRun(statement string, id int64) (run lockedRun, found bool, err error) {
 	var row struct {
 		query.Run
 		Job  int64 `db:"job"`
 		Node int64 `db:"node"`
 	}
-	found, err = tx.Find(&row, lockRun, id)
+	found, err = tx.Find(&row, statement, id)
 	return lockedRun{run: row.App(), job: row.Job, node: row.Node}, found, err
 }
 
@@ -150,7 +132,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) (
 			return err
 		}
 	case before.run.Status == app.Created && run.Status == app.Cancelled:
-		if _, err := tx.cancelJob(job); err != nil {
+		if _, err := tx.dropJob(job); err != nil {
 			return err
 		}
 	}

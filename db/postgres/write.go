@@ -45,7 +45,7 @@ func (s *Store) write(ctx context.Context, apply func(*transaction) error) error
 	})
 	if err == nil {
 		for job := range tx.newJobs {
-			s.queued.addAfter(job.wait, job.queue)
+			s.notifyJobs(job.wait, job.queue)
 		}
 		s.balancer.add(tx.groups...)
 	}

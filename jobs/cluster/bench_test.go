@@ -1,4 +1,4 @@
-package river_test
+package cluster_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // BenchmarkEngine measures runs whose work does nothing, and for comparison jobs of River alone:
 //
-//	go test ./jobs/river -run xxx -bench . -benchtime 5000x
+//	go test ./jobs/cluster -run xxx -bench . -benchtime 5000x
 func BenchmarkEngine(b *testing.B) {
 	for _, workers := range []int{10, 100} {
 		b.Run(fmt.Sprintf("runs/%d", workers), func(b *testing.B) {
@@ -72,7 +72,7 @@ type worker struct{ river.WorkerDefaults[nop] }
 
 func (worker) Work(context.Context, *river.Job[nop]) error { return nil }
 
-// newRiver returns a client with the settings of the engine.
+// newRiver returns a client with similar settings.
 func newRiver(b *testing.B, store *postgres.Store, atOnce int) *river.Client[pgx.Tx] {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker{})

@@ -1,7 +1,8 @@
-package river_test
+package cluster_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"runboard/app"
@@ -9,7 +10,7 @@ import (
 	"runboard/jobs"
 )
 
-// begin starts a run for a worker that is lost: its job was fetched an hour ago.
+// begin starts a run for a worker that is lost.
 func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 	t.Helper()
 	started, err := store.Start(t.Context(), read(t, store, run))
@@ -20,18 +21,10 @@ func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 	return started
 }
 
-// lose makes the job of a run look as if a lost node had fetched it an hour ago. It also resets a job
-// that is finished, because River may go on to save results for some seconds after its node has stopped. A run
-// that an engine has started has no job.
+// lose makes a run look as if its node were lost.
 func lose(t *testing.T, store *postgres.Store, run int64) {
 	t.Helper()
 	execute(t, store, `UPDATE process_runs SET node = 0 WHERE id = $1`, run)
-	_, err := store.Pool().Exec(t.Context(), `UPDATE river_job SET state = 'running', finalized_at = NULL, attempt = 1,
-			attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
-		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // crash makes a run lose its worker several times.
@@ -49,7 +42,9 @@ func TestRescue_RequeuesALostRun(t *testing.T) {
 	store := openStore(t)
 	started, waiting := create(t, store, "test", 1), create(t, store, "test", 1)
 	begin(t, store, started)
-	lose(t, store, waiting) // lost before the run was started: not a crash
+	// A node of an older version was lost before it had started the run: not a crash.
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{gone}'
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, waiting)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	if run := waitForStatus(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 ||
 		run.FencingToken != 2 {
@@ -109,9 +104,6 @@ func TestRescue_DropsStaleResults(t *testing.T) {
 	close(lateMay)
 	receive(t, late, "the first worker to return")
 	done := read(t, store, id)
-	waitUntil(t, store, "all to be put away", func() bool {
-		return query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running' AND kind LIKE 'run:%'`) == 0
-	})
 	if run := read(t, store, id); run != done || run.Status != app.Completed {
 		t.Errorf("the late result has made of it %+v", run)
 	}
@@ -125,17 +117,13 @@ func TestRescue_DropsStaleResults(t *testing.T) {
 func TestRescue_ReplacesADiscardedJob(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	waiting, started, gone := create(t, store, "test", 1), create(t, store, "test", 1),
-		create(t, store, "test", 1)
-	begin(t, store, started)
-	for run, state := range map[int64]string{waiting: "cancelled", started: "discarded"} {
-		execute(t, store, `UPDATE river_job SET state = $2::river_job_state, finalized_at = now()
-			FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run, state)
-	}
+	waiting, gone := create(t, store, "test", 1), create(t, store, "test", 1)
+	execute(t, store, `UPDATE river_job SET state = 'discarded', finalized_at = now()
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, waiting)
 	execute(t, store, `DELETE FROM river_job USING process_runs WHERE job = river_job.id AND process_runs.id = $1`, gone)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	for run, crashes := range map[int64]int{waiting: 0, started: 1, gone: 0} {
-		if run := waitForStatus(t, store, run, app.Completed); run.Crashes != crashes {
+	for _, id := range []int64{waiting, gone} {
+		if run := waitForStatus(t, store, id, app.Completed); run.Crashes != 0 {
 			t.Errorf("the run is %+v", run)
 		}
 	}
@@ -147,11 +135,9 @@ func TestJob_FormerJobStartsNothing(t *testing.T) {
 	id := create(t, store, "test", 1)
 	job := func() int64 { return query[int64](t, store, `SELECT job FROM process_runs WHERE id = $1`, id) }
 	before := job()
-	run, err := store.RunForJob(t.Context(), id, before)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = store.Cancel(t.Context(), id); err == nil {
+	run := read(t, store, id)
+	_, err := store.Cancel(t.Context(), id)
+	if err == nil {
 		_, err = store.Retry(t.Context(), id)
 	}
 	if err != nil || job() == before {
@@ -166,47 +152,34 @@ func TestJob_FormerJobStartsNothing(t *testing.T) {
 	}
 }
 
-func TestJob_WithoutARunEnds(t *testing.T) {
+func TestMaintenance_AnotherNodeTakesOver(t *testing.T) {
 	t.Parallel()
-	store := openStore(t)
-	id := create(t, store, "test", 1)
-	before := query[int64](t, store, `SELECT job FROM process_runs WHERE id = $1`, id)
-	run, err := store.Start(t.Context(), read(t, store, id))
-	if err == nil {
-		err = store.Rescue(t.Context(), run) // the rescue gives the run another job
+	nodes := openWith(t, options(migrated.Copy(t)), 2)
+	var performed [2]atomic.Int32
+	var stops [2]func()
+	for i, store := range nodes {
+		engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+		engine.Store = &maintainedStore{ClusterStore: store, rescues: &performed[i]}
+		stops[i], _ = start(t, engine)
 	}
-	if err != nil {
+	waitUntil(t, nodes[1], "the older node to rescue", func() bool { return performed[0].Load() > 0 })
+	if n := performed[1].Load(); n > 0 {
+		t.Errorf("the other node has rescued %d times", n)
+	}
+	stops[0]()
+	if err := nodes[0].Close(); err != nil {
 		t.Fatal(err)
 	}
-	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 2 || run.Crashes != 1 {
-		t.Errorf("the run is %+v", run)
-	}
-	waitUntil(t, store, "the job to be dealt with that it had before", func() bool {
-		return query[bool](t, store, `SELECT state = 'completed' OR metadata ? 'snoozes' FROM river_job WHERE id = $1`, before)
-	})
-	if state := query[string](t, store, `SELECT state::text FROM river_job WHERE id = $1`, before); state != "completed" {
-		t.Errorf("that job is %s: it would be handed out for ever", state)
-	}
+	waitUntil(t, nodes[1], "the other node to rescue", func() bool { return performed[1].Load() > 0 })
 }
 
-func TestMaintenance_SurvivesALostNode(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	// The run time limit exceeds the patience of this test, so River does not rescue the job meanwhile.
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	const rescues = `FROM river_job WHERE kind = 'maintenance:rescue'`
-	stop, stopped := start(t, engine)
-	waitUntil(t, store, "a chore to be done", func() bool {
-		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed'`) > 0
-	})
-	stop()
-	receive(t, stopped, "the node to stop")
-	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now() WHERE id = (SELECT max(id) `+rescues+`)`)
-	last := query[int64](t, store, `SELECT max(id) `+rescues)
-	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	waitUntil(t, store, "the chore to be done by another", func() bool {
-		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed' AND id > $1`,
-			last) > 0
-	})
+// maintainedStore wraps a store and counts rescues.
+type maintainedStore struct {
+	app.ClusterStore
+	rescues *atomic.Int32
+}
+
+func (s *maintainedStore) RescueOrphans(ctx context.Context) (int, error) {
+	s.rescues.Add(1)
+	return s.ClusterStore.RescueOrphans(ctx)
 }

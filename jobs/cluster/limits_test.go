@@ -1,4 +1,4 @@
-package river_test
+package cluster_test
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"runboard/app"
 	"runboard/db/postgres"
 	"runboard/jobs"
+	"runboard/jobs/cluster"
 	"runboard/jobs/limitstest"
-	"runboard/jobs/river"
 )
 
 func TestLimits_AreKept(t *testing.T) {
@@ -41,8 +41,8 @@ func (c *twoNodes) Start(t testing.TB, registry *jobs.Registry) limitstest.Node 
 	runs := newExecutor(store, registry, time.Hour)
 	runs.MaxAttempts = 1000
 	runs.Store = &cutStore{ClusterStore: store, cut: &node.cut}
-	engine := &river.Engine{
-		Pool: store.Pool(), Store: store, Workers: 30, DrainTimeout: patience,
+	engine := &cluster.Engine{
+		Store: store, Workers: 30, DrainTimeout: patience,
 		Runs: runs, Bulk: newExecutor(store, jobs.BulkRegistry(store), time.Hour),
 	}
 	node.stopped.Go(func() { engine.Run(context.Background(), ctx) })

@@ -1,4 +1,4 @@
-package river_test
+package cluster_test
 
 import (
 	"context"
@@ -44,9 +44,6 @@ func TestStop_DrainsRunningWork(t *testing.T) {
 			t.Errorf("the run is %+v", run)
 		}
 	}
-	if n := query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running'`); n != 0 {
-		t.Errorf("%d jobs are not put away", n)
-	}
 }
 
 // stoppingStore stops the engine while it fetches its first runs.
@@ -57,7 +54,7 @@ type stoppingStore struct {
 
 func (s *stoppingStore) StartJobs(
 	ctx context.Context, request app.JobRequest,
-) ([]app.StartedJob, int, error) {
+) ([]app.ProcessRun, []app.WaitingJob, error) {
 	started, left, err := s.ClusterStore.StartJobs(ctx, request)
 	if len(started) > 0 {
 		(<-s.stops)()
@@ -136,7 +133,7 @@ func TestQuarantine_SharesTheWorkers(t *testing.T) {
 	start(t, engine)
 	for range 3 {
 		receive(t, g.working, "work")
-		// The quarantined run has a queue of its own. So two jobs are fetched, and one of them gets no slot.
+		// The quarantined run has a queue of its own, but no slot.
 		waitUntil(t, store, "one to be in hand", func() bool {
 			return query[int](t, store, `SELECT count(*) FROM process_runs WHERE status = 1`) == 1
 		})
@@ -145,25 +142,5 @@ func TestQuarantine_SharesTheWorkers(t *testing.T) {
 		}
 		g.gate <- struct{}{}
 	}
-	waitForCount(t, store, 3, app.Completed)
-}
-
-func TestJob_WithoutASlotKeepsItsPosition(t *testing.T) {
-	t.Parallel()
-	store, g := openStore(t), newGated()
-	first := create(t, store, "test", 3)
-	crash(t, store, first+2, maxCrashes-1)
-	// Not due yet.
-	execute(t, store, `UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE queue = 'runs'`)
-	engine := newEngine(store, g.kind("test"))
-	engine.Workers = 1
-	start(t, engine)
-	receive(t, g.working, "the quarantined run")
-	execute(t, store, `UPDATE river_job SET state = 'available', scheduled_at = now() - interval '1 day' WHERE queue = 'runs'`)
-	waitUntil(t, store, "a job to be put back where it was", func() bool {
-		return query[int](t, store, `SELECT count(*) FROM river_job WHERE queue = 'runs' AND state = 'available' AND attempt = 0
-			AND metadata ? 'snoozes' AND scheduled_at < now() - interval '23 hours'`) > 0
-	})
-	close(g.gate)
 	waitForCount(t, store, 3, app.Completed)
 }

@@ -1,4 +1,4 @@
-package river_test
+package cluster_test
 
 import (
 	"context"
@@ -15,19 +15,19 @@ import (
 	"runboard/db/pgtest"
 	"runboard/db/postgres"
 	"runboard/jobs"
-	"runboard/jobs/river"
+	"runboard/jobs/cluster"
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // most tests wait, for River or for a time-out
+	if err := flag.Set("test.parallel", "4"); err != nil { // most tests wait, for maintenance or for a time-out
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for an event that must happen. River looks for lost workers
-// only twice a minute.
+// patience is how long a test waits for an event that must happen. Nodes look for lost runs only now and
+// then.
 const patience = 90 * time.Second
 
 const maxCrashes = 3
@@ -45,7 +45,7 @@ var migrated = pgtest.NewTemplate(func(address string) error {
 
 func options(address string) postgres.Options {
 	kinds := append(app.BulkKinds(), "test")
-	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10,
+	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10, Workers: 4,
 		Kinds: func() []string { return kinds }, Log: slog.New(slog.DiscardHandler)}
 }
 
@@ -97,13 +97,13 @@ func define(t testing.TB, store *postgres.Store, text string) {
 }
 
 // newEngine returns an engine with settings that suit most tests.
-func newEngine(store *postgres.Store, kinds ...jobs.Kind) *river.Engine {
+func newEngine(store *postgres.Store, kinds ...jobs.Kind) *cluster.Engine {
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
 		panic(err)
 	}
-	return &river.Engine{
-		Pool: store.Pool(), Store: store, Workers: 4,
+	return &cluster.Engine{
+		Store: store, Workers: 4,
 		Runs: newExecutor(store, registry, 10*time.Minute),
 		Bulk: newExecutor(store, jobs.BulkRegistry(store), time.Hour),
 	}
@@ -117,12 +117,12 @@ func newExecutor(store *postgres.Store, registry *jobs.Registry, timeout time.Du
 }
 
 // start runs the engine until stop is called or the test ends. stopped is closed when the engine has stopped.
-func start(t testing.TB, engine *river.Engine) (stop func(), stopped <-chan struct{}) {
+func start(t testing.TB, engine *cluster.Engine) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	return startUntil(t, engine, context.Background())
 }
 
-func startUntil(t testing.TB, engine *river.Engine, hardStop context.Context) (stop func(), stopped <-chan struct{}) {
+func startUntil(t testing.TB, engine *cluster.Engine, hardStop context.Context) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -187,7 +187,7 @@ func waitUntil(t testing.TB, store *postgres.Store, what string, there func() bo
 	t.Helper()
 	notifications, stop := store.Changed().Subscribe()
 	defer stop()
-	// River's own changes do not notify.
+	// Changes of jobs do not notify.
 	deadline, again := time.After(patience), time.NewTicker(100*time.Millisecond)
 	defer again.Stop()
 	for !there() {
@@ -222,10 +222,10 @@ func waitForCount(t testing.TB, store *postgres.Store, n int, status app.Status)
 	})
 }
 
-// jobState returns the state of the current job of a run.
-func jobState(t testing.TB, store *postgres.Store, run int64) string {
+// jobCount returns the number of jobs of a run.
+func jobCount(t testing.TB, store *postgres.Store, run int64) int {
 	t.Helper()
-	return query[string](t, store, `SELECT state::text FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, run)
+	return query[int](t, store, `SELECT count(*) FROM river_job WHERE (args->>'run')::bigint = $1`, run)
 }
 
 // gated is work that reports its start on working and runs until the test opens the gate or its context ends.
