@@ -68,6 +68,48 @@ func TestChanges_HeartbeatsAreNone(t *testing.T) {
 	awaitNotification(t, notified)
 }
 
+func TestPace_OpenPagesAndChangesQuickenIt(t *testing.T) {
+	t.Parallel()
+	for name, stir := range map[string]func(*Store){
+		"an open page": func(store *Store) {
+			_, err := store.Page(app.WithPurpose(ctx, app.ForLive), app.Query{})
+			ok(t, err)
+		},
+		"a change": func(store *Store) { create(t, store, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			_, err := store.Page(ctx, app.Query{})
+			ok(t, err)
+			if got := store.pace.interval(time.Second); got != idleTicks*time.Second {
+				t.Errorf("idle, it waits for %v", got)
+			}
+			stir(store)
+			if got := store.pace.interval(time.Second); got != time.Second {
+				t.Errorf("busy, it waits for %v", got)
+			}
+			store.pace.busyUntil.Store(int64(uptime()) - 1)
+			if got := store.pace.interval(time.Second); got != idleTicks*time.Second {
+				t.Errorf("idle again, it waits for %v", got)
+			}
+		})
+	}
+}
+
+// A page that is opened while its node is idle does not wait for the next tick of the idle node.
+func TestTick_ComesAtOnceWhenAPageIsOpened(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{tickEvery: time.Hour, Kinds: func() []string { return []string{kind} }})
+	notified, stop := store.JobsAdded(app.DefaultQueue).Subscribe()
+	defer stop()
+	execute(t, store, `INSERT INTO river_job (kind, state, queue, args, max_attempts)
+		VALUES ($1, 'available', $2, '{}', 9)`, app.Job{RunKind: kind}.Kind(), app.DefaultQueue)
+	_, err := store.Page(app.WithPurpose(ctx, app.ForLive), app.Query{})
+	ok(t, err)
+	awaitNotification(t, notified)
+}
+
 func TestChanges_CheckLeavesTimeForFrame(t *testing.T) {
 	t.Parallel()
 	const promised, frame = time.Second, 200 * time.Millisecond // frame is live.MinInterval

@@ -61,7 +61,8 @@ type Options struct {
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration
-	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection each.
+	// MaxConns is the size of the pool; the default is 20. Listening, heartbeats and ticks use one more
+	// connection each.
 	MaxConns int
 	// Now is the clock; the default is that of the database server.
 	Now func() time.Time
@@ -76,7 +77,7 @@ type Options struct {
 	// sweepEvery is how often a node looks for runs that wait although they may start; the default is
 	// sweepInterval.
 	sweepEvery time.Duration
-	// tickEvery is how often a node does its periodic work; the default is tickInterval.
+	// tickEvery is how often a busy node does its periodic work; the default is tickInterval.
 	tickEvery time.Duration
 	// onlyNotified has the node find no changes that it is not notified of, for tests that count
 	// notifications.
@@ -121,6 +122,7 @@ type Store struct {
 	rollups     nodeRollups
 	rescuer     rescuer
 	balancer    *balancer
+	pace        *pace
 	queues      map[string]*jobQueue // by name
 	queued      *queued
 	leads       atomic.Bool              // see IsLeader
@@ -144,7 +146,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
 		failed:  make(chan error, 1),
 		rescuer: rescuer{wake: make(chan struct{}, 1)}, balancer: newBalancer(), queues: newJobQueues(),
-		queued: newQueued(),
+		queued: newQueued(), pace: newPace(),
 	}
 	s.paused.Store(&[]string{})
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
@@ -223,7 +225,7 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 		// err may contain the password.
 		return nil, errors.New("its address is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	config.MaxConns = int32(s.options.MaxConns)
+	config.MaxConns = int32(s.options.MaxConns) + 1 // the tick loop keeps one
 	config.MinIdleConns = 1
 	config.ConnConfig.RuntimeParams["application_name"] = "runboard"
 	config.ConnConfig.ConnectTimeout = connectTimeout

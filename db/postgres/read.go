@@ -88,6 +88,9 @@ func (s *Store) reading(ctx context.Context, f func(context.Context) error) erro
 		return query.ErrClosed
 	}
 	defer s.door.leave()
+	if app.PurposeOf(ctx) == app.ForLive {
+		s.pace.stir()
+	}
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	err := causeOf(ctx, f(ctx))

@@ -32,6 +32,9 @@ type nodeRollups struct {
 
 // collect adds the events of a committed transaction to the pending rollups.
 func (s *Store) collect(at time.Time, events []query.StatsEvent) {
+	if len(events) > 0 {
+		s.pace.stir() // pages of other nodes wait for the rollups
+	}
 	s.rollups.mu.Lock()
 	defer s.rollups.mu.Unlock()
 	s.rollups.pending.Add(at, events...)

@@ -29,12 +29,33 @@ func TestTick_NotifiesOfJobsThatNoNodeFetches(t *testing.T) {
 	}
 }
 
+// A connection that breaks while it is idle is no outage.
+func TestTick_ReplacesABrokenConnection(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{tickEvery: time.Hour})
+	var conn tickConn
+	defer conn.release()
+	for range 3 {
+		_, err := store.readServer(ctx, &conn)
+		ok(t, err)
+		pid := conn.conn.Conn().PgConn().PID()
+		if n := number(t, store, "SELECT pg_terminate_backend($1, 10000)::int", pid); n != 1 {
+			t.Fatal("the connection does not end")
+		}
+	}
+	if err := store.Ready(); err != nil {
+		t.Errorf("the store is not ready: %v", err)
+	}
+}
+
 func TestTick_IgnoresJobsThatAreNotToBeFetched(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{Kinds: func() []string { return []string{"other"} }})
 	queues := func() []string {
 		t.Helper()
-		state, err := store.readServer(ctx)
+		var conn tickConn
+		defer conn.release()
+		state, err := store.readServer(ctx, &conn)
 		ok(t, err)
 		return state.queues
 	}
@@ -83,13 +104,16 @@ func TestTick_LeavesTimeForWorkers(t *testing.T) {
 // Planning takes longer than executing.
 func TestPlan_TickIsPlannedOnce(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{MaxConns: 1, Kinds: func() []string { return []string{kind, "other"} }})
+	store := newStore(t, Options{Kinds: func() []string { return []string{kind, "other"} }})
+	var conn tickConn
+	defer conn.release()
 	for range 12 {
-		_, err := store.readServer(ctx)
+		_, err := store.readServer(ctx, &conn)
 		ok(t, err)
 	}
-	custom := number(t, store,
-		`SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT server_millis(), %'`)
+	var custom int
+	ok(t, conn.conn.QueryRow(ctx,
+		`SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT server_millis(), %'`).Scan(&custom))
 	if custom > 5 { // PostgreSQL begins with five
 		t.Errorf("it was planned %d times", custom)
 	}
