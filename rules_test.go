@@ -124,7 +124,8 @@ func TestImports_PointOneWay(t *testing.T) {
 		"runboard/templates":     {"runboard/app"},
 		"runboard/handlers/live": {"runboard/app", "runboard/templates"},
 		"runboard/handlers": {
-			"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live", "runboard/handlers/ws",
+			"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live",
+			"runboard/handlers/ws",
 		},
 		"runboard/handlers/ws": {},
 	}

@@ -19,7 +19,8 @@ import (
 func (p *tab) complaints() []string {
 	p.t.Helper()
 	evaluate[bool](p, harness.ReadFile(p.t, "static/node_modules/axe-core/axe.min.js")+"; true")
-	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](`axe.run(document).then((all) => all.violations.flatMap((one) =>
+	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](`axe.run(document).
+		then((all) => all.violations.flatMap((one) =>
 		one.nodes.map((node) => one.id + ": " + node.html + " " + (node.any[0]?.message ?? ""))))`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatal(err)
@@ -65,22 +66,7 @@ func TestPages_AreAccessible(t *testing.T) {
 				if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
 					t.Errorf("the page is %d pixels wide in a window of 320", wide)
 				}
-				if strings.HasPrefix(page, "/process_runs?") {
-					evaluate[bool](tab, `((scope) => (scope.value = "all",
-						scope.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("bulk_scope"))`)
-					tab.click("#bulk button")
-					tab.until("the confirmation opens", confirmText+` !== ""`)
-					for _, complaint := range tab.complaints() {
-						t.Error("with the question: ", complaint)
-					}
-				}
-				if page == "/process_runs" {
-					tab.press("?")
-					tab.until("the help opens", `document.getElementById("shortcuts").open`)
-					for _, complaint := range tab.complaints() {
-						t.Error("with the keys: ", complaint)
-					}
-				}
+				tab.complainOfDialogs(page)
 			})
 		}
 	}
@@ -88,10 +74,33 @@ func TestPages_AreAccessible(t *testing.T) {
 	e.POST(fmt.Sprint(path, "/cancel")).Expect().Status(http.StatusSeeOther)
 }
 
+// complainOfDialogs opens the dialogs of a page, and reports what axe complains about.
+func (p *tab) complainOfDialogs(page string) {
+	p.t.Helper()
+	if strings.HasPrefix(page, "/process_runs?") {
+		evaluate[bool](p, `((scope) => (scope.value = "all",
+			scope.dispatchEvent(new Event("change", {bubbles: true}))
+		))(document.getElementById("bulk_scope"))`)
+		p.click("#bulk button")
+		p.until("the confirmation opens", confirmText+` !== ""`)
+		for _, complaint := range p.complaints() {
+			p.t.Error("with the question: ", complaint)
+		}
+	}
+	if page == "/process_runs" {
+		p.press("?")
+		p.until("the help opens", `document.getElementById("shortcuts").open`)
+		for _, complaint := range p.complaints() {
+			p.t.Error("with the keys: ", complaint)
+		}
+	}
+}
+
 // clipped evaluates to the texts of the list that do not fit into their boxes, and those that overlap others.
 const clipped = `(() => {
 	const found = [];
-	const box = (node) => { const range = document.createRange(); range.selectNodeContents(node); return range.getBoundingClientRect(); };
+	const box = (node) => { const range = document.createRange(); range.selectNodeContents(node);
+	return range.getBoundingClientRect(); };
 	for (const row of document.querySelectorAll("#process_runs tr")) {
 		const parts = [...row.querySelectorAll("th a, .badge, td.kind, td > time")].
 			filter((part) => part.closest("th, td").clientWidth > 0);
@@ -101,7 +110,8 @@ const clipped = `(() => {
 			if (words.right > cell.right + 1 || words.right > innerWidth) found.push(part.innerText + " is cut off");
 			for (const other of parts) {
 				const its = box(other);
-				if (part !== other && words.left < its.right - 1 && its.left < words.right - 1 && words.top < its.bottom - 1 && its.top < words.bottom - 1) {
+				if (part !== other && words.left < its.right - 1 && its.left < words.right - 1 &&
+				words.top < its.bottom - 1 && its.top < words.bottom - 1) {
 					found.push(part.innerText + " is upon " + other.innerText);
 				}
 			}
@@ -201,7 +211,8 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 			t.Errorf("%s can be pressed: %q", page, left)
 		}
 		if cut := evaluate[[]string](tab, `[...document.querySelectorAll("#process_runs td.message")].
-			filter((one) => one.scrollWidth > one.clientWidth || getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
+			filter((one) => one.scrollWidth > one.clientWidth ||
+			getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
 			t.Errorf("%s has no room for %q", page, cut)
 		}
 		if high := evaluate[[]string](tab, `[...document.querySelectorAll("#process_runs tr[id]")].
@@ -209,11 +220,14 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 			t.Errorf("%s has rows that are broken up: %q", page, high)
 		}
 		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-relative=ago]")].
-			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
+			filter((one) => one.checkVisibility() &&
+				getComputedStyle(one, "::after").content !==
+				JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
 			t.Errorf("%s has %d times that are soon wrong", page, vague)
 		}
 		if broken := evaluate[int](tab,
-			`[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
+			`[...document.querySelectorAll("td > time")].
+				filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
 			t.Errorf("%s has %d times that are broken in two", page, broken)
 		}
 		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab,
@@ -236,10 +250,13 @@ func TestForcedColors_ShowWhatIsCurrent(t *testing.T) {
 		tab.do(chromedp.Navigate(p.URL + page))
 		tab.untilLive()
 		if alike := evaluate[[]string](tab, `(() => {
-			const look = (link) => ["textDecorationLine", "borderBlockEndColor"].map((name) => getComputedStyle(link)[name]);
-			const isShown = ([line, color]) => [line === "underline", color !== getComputedStyle(document.body).backgroundColor];
+			const look = (link) => ["textDecorationLine", "borderBlockEndColor"].
+			map((name) => getComputedStyle(link)[name]);
+			const isShown = ([line, color]) => [line === "underline",
+			color !== getComputedStyle(document.body).backgroundColor];
 			return [...document.querySelectorAll(".pages a, .tabs a")].
-				filter((link) => isShown(look(link)).some((shown) => shown !== link.hasAttribute("aria-current"))).
+				filter((link) => isShown(look(link)).
+				some((shown) => shown !== link.hasAttribute("aria-current"))).
 				map((link) => link.innerText + " " + look(link));
 		})()`); len(alike) > 0 {
 			t.Errorf("on %s these do not look as they are, current or not: %q", page, alike)
@@ -271,7 +288,8 @@ func TestNoScript_HidesControlsThatNeedIt(t *testing.T) {
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
 	if useless := evaluate[[]string](tab,
-		`[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
+		`[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).
+			map((one) => one.id)`); len(useless) > 0 {
 		t.Errorf("these do nothing: %q", useless)
 	}
 }
@@ -288,16 +306,19 @@ func TestScreenReader_HearsTheResultOfASearch(t *testing.T) {
 	// A summary of the board follows every 5 s, so the test notes all texts.
 	evaluate[bool](tab, `((place) => {
 		window.heard = [];
-		new MutationObserver(() => window.heard.push(place.textContent)).observe(place, {childList: true, characterData: true, subtree: true});
+		new MutationObserver(() => window.heard.push(place.textContent)).
+		observe(place, {childList: true, characterData: true, subtree: true});
 		return place.role === "status";
 	})(document.querySelector("#summary[role=status]"))`)
 	for _, search := range []struct{ words, want string }{
 		{"disk", "3 runs match"}, {"missing", "No runs match."}, {"#99", "There is no run #99."},
 		{"", "All runs are shown."},
 	} {
-		evaluate[bool](tab, fmt.Sprintf(`document.getElementById("search_text").value = %q, true`, search.words))
+		evaluate[bool](tab, fmt.Sprintf(`document.getElementById("search_text").value = %q, true`,
+			search.words))
 		tab.submitSearch()
-		tab.until(fmt.Sprintf("%q is announced", search.want), fmt.Sprintf(`window.heard.includes(%q)`, search.want))
+		tab.until(fmt.Sprintf("%q is announced", search.want),
+			fmt.Sprintf(`window.heard.includes(%q)`, search.want))
 	}
 }
 

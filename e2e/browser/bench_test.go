@@ -47,9 +47,9 @@ const fillText = `
 // watching user sees rows change five times a second. A reading user moves through the list by keys, and new
 // rows wait. The page itself measures and shows the delay.
 //
-// Of the tasks it reports two sums: busy-ms is by the wall clock, cpu-ms is the processor time of the thread. The
-// server, its load and the browser share the processors here, and a page that waits for one is not busy: on a
-// machine with other work, busy-ms was 10,500 of 10 s, and cpu-ms was 1,630.
+// Of the tasks it reports two sums: busy-ms is by the wall clock, cpu-ms is the processor time of the thread.
+// The server, its load and the browser share the processors here, and a page that waits for one is not busy:
+// on a machine with other work, busy-ms was 10,500 of 10 s, and cpu-ms was 1,630.
 func BenchmarkSmooth(b *testing.B) {
 	rows := setting(b, "SMOOTH_ROWS", strconv.Atoi, smoothRows)
 	lasting := setting(b, "SMOOTH_TIME", time.ParseDuration, smoothTime)
@@ -119,7 +119,8 @@ const observer = `(() => {
 	window.keysTold = [];
 	new PerformanceObserver((list) => {
 		for (const one of list.getEntries()) {
-			if (one.name === "keydown") window.keysTold.push({waited: one.processingStart - one.startTime, shown: one.duration});
+			if (one.name === "keydown") window.keysTold.push({waited: one.processingStart - one.startTime,
+			shown: one.duration});
 		}
 	}).observe({type: "event", durationThreshold: 16});
 	window.keysPressed = 0;

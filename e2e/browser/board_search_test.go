@@ -39,7 +39,8 @@ func TestSearch_FindsRunsAndKindsByName(t *testing.T) {
 	tab.untilSocket("/process_runs/live?kind=flaky")
 	tab.untilRows(2)
 	tab.until("the offer is gone, and the field is empty",
-		`document.getElementById("offers").textContent.trim() === "" && document.getElementById("search_text").value === ""`)
+		`document.getElementById("offers").textContent.trim() === "" &&
+			document.getElementById("search_text").value === ""`)
 	tab.searchFor("#3")
 	tab.until("the number leads to the run", `location.pathname === "/process_runs/3"`)
 	tab.untilLive()
@@ -125,9 +126,11 @@ func TestFilter_CustomRangeIsInTheZoneOfTheReader(t *testing.T) {
 		hour.Add(-2*time.Hour).Format(time.RFC3339)))
 	tab.untilRows(0)
 	tab.until("the chip is in the zone of the reader", fmt.Sprintf(
-		`document.querySelector(".chip time").textContent.includes(%q)`, hour.Add(7*time.Hour).Format("15:04:05")))
+		`document.querySelector(".chip time").textContent.includes(%q)`,
+		hour.Add(7*time.Hour).Format("15:04:05")))
 	tab.until("the fields are, too", fmt.Sprintf(
-		`document.querySelector("#time_range input").value.startsWith(%q)`, hour.Add(7*time.Hour).Format("2006-01-02T15:04")))
+		`document.querySelector("#time_range input").value.startsWith(%q)`,
+		hour.Add(7*time.Hour).Format("2006-01-02T15:04")))
 	choose("1h")
 	tab.untilSocket("/process_runs/live?since=1h")
 	tab.untilRows(3)

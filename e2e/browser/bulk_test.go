@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	selectedRuns  = `[...document.querySelectorAll("#process_runs input:checked")].map((box) => box.value).join()`
+	selectedRuns = `[...document.querySelectorAll("#process_runs input:checked")].
+		map((box) => box.value).join()`
 	confirmText   = `document.getElementById("confirm").textContent`
 	selectionText = `document.getElementById("selected_count").textContent`
 )
@@ -98,7 +99,8 @@ func TestBulk_AllMatchingWithoutScript(t *testing.T) {
 	tab.do(chromedp.Click(".bulkfold > summary"))
 	tab.do(chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens",
-		`document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
+		`document.querySelector("h1").textContent === "Delete runs" &&
+			document.body.textContent.includes("Delete 30 failed runs?")`)
 	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
 	harness.UntilStatus(t, e, "/process_runs/36", "completed")
@@ -118,7 +120,8 @@ func TestBulk_NoticeOutlastsASlowAnswer(t *testing.T) {
 		const fetch = window.fetch.bind(window);
 		const later = () => new Promise((resolve) => setTimeout(resolve, 7000));
 		window.fetch = (address, options) =>
-			/\/bulk\/\d/.test(address) ? later().then(() => fetch(address, options)) : fetch(address, options);
+			/\/bulk\/\d/.test(address) ? later().then(() => fetch(address, options)) :
+				fetch(address, options);
 	})() ?? true`)
 	tab.click("#select_all")
 	tab.click("#bulk button[value=retry]")

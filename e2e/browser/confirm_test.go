@@ -15,7 +15,8 @@ import (
 const (
 	dialogOpen = `document.getElementById("confirm").matches("dialog:modal")`
 	focusText  = `document.activeElement.textContent.trim()`
-	noTarget   = `[...document.querySelectorAll("#bulk button[name=operation]")].every((button) => button.disabled)`
+	noTarget   = `[...document.querySelectorAll("#bulk button[name=operation]")].
+		every((button) => button.disabled)`
 )
 
 func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
@@ -40,7 +41,8 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 		confirmText+`.includes("status failed") && `+confirmText+`.includes("containing “disk”")`)
 	tab.until("the cancel button has the focus", focusText+` === "Keep them"`)
 	tab.until("the delete button is red",
-		`((color) => color[0] > 150 && color[1] < 80 && color[2] < 80)(getComputedStyle(document.querySelector("#confirm button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
+		`((color) => color[0] > 150 && color[1] < 80 &&
+			color[2] < 80)(getComputedStyle(document.querySelector("#confirm button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
 	tab.press(kb.Escape)
 	tab.until("Escape closes it", `!document.getElementById("confirm").open && `+confirmText+` === ""`)
 	tab.until("the focus is where it was", focusText+` === "Delete"`)
@@ -86,7 +88,8 @@ func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
 	reopened := evaluate[bool](tab, `(() => {
 		const ask = document.getElementById("confirm"), list = document.getElementById("live");
 		ask.close();
-		list.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true, detail: { ctx: { target: list } } }));
+		list.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true,
+		detail: { ctx: { target: list } } }));
 		return ask.open;
 	})()`)
 	if reopened {

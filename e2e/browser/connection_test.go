@@ -153,7 +153,8 @@ func (p *tab) hide(hidden bool) {
 	p.t.Helper()
 	evaluate[bool](p, fmt.Sprintf(`(() => {
 		Object.defineProperty(document, "hidden", { configurable: true, get: () => %v });
-		Object.defineProperty(document, "visibilityState", { configurable: true, get: () => %v ? "hidden" : "visible" });
+		Object.defineProperty(document, "visibilityState", { configurable: true,
+		get: () => %v ? "hidden" : "visible" });
 		return document.dispatchEvent(new Event("visibilitychange"));
 	})()`, hidden, hidden))
 }
@@ -183,7 +184,8 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	evaluate[bool](board, `(() => {
 		window.states = [];
 		const badge = document.getElementById("connection");
-		new MutationObserver(() => window.states.push(badge.dataset.state)).observe(badge, { attributes: true });
+		new MutationObserver(() => window.states.push(badge.dataset.state)).
+		observe(badge, { attributes: true });
 		return true;
 	})()`)
 	board.hide(false)
@@ -207,7 +209,9 @@ func TestConnection_DeletedRun(t *testing.T) {
 	late := newTab(t)
 	call(late, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `const Real = WebSocket; window.WebSocket = class extends Real {
-			constructor(url, ...rest) { super(window.deleted ? url : url.replace("/2/", "/999999/"), ...rest); }
+			constructor(url, ...rest) {
+				super(window.deleted ? url : url.replace("/2/", "/999999/"), ...rest);
+			}
 		}`,
 	})
 	late.do(chromedp.Navigate(b.URL + "/process_runs/2"))
@@ -216,13 +220,15 @@ func TestConnection_DeletedRun(t *testing.T) {
 	}
 	for _, p := range []*tab{watched, late} {
 		p.until("the page reports it",
-			`document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
+			`document.getElementById("deleted").checkVisibility() &&
+				document.getElementById("deleted").textContent === "This run was deleted."`)
 		p.until("the badge says so",
 			badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
 		p.until("nothing can be done", `![...document.querySelectorAll(".run-head :is(button, a), .run-side tbody a")].
 			some((one) => one.checkVisibility())`)
 		p.until("the title follows", `document.title.startsWith("deleted #")`)
-		p.until("no status is claimed", `document.querySelector(".facts.status").innerText.trim().endsWith("deleted")`)
+		p.until("no status is claimed",
+			`document.querySelector(".facts.status").innerText.trim().endsWith("deleted")`)
 	}
 }
 
@@ -266,7 +272,8 @@ func TestNotice_DisappearsWhenOutdated(t *testing.T) {
 	p.click(button)
 	p.until("a notice appears", noticeText+` !== ""`)
 	p.click("#filter_failed")
-	p.until("the notice is gone in another list", `location.search === "?status=failed" && `+noticeText+` === ""`)
+	p.until("the notice is gone in another list",
+		`location.search === "?status=failed" && `+noticeText+` === ""`)
 }
 
 // A jump of the clock shows that the computer has slept. Its connections may be dead without the browser

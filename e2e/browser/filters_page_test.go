@@ -32,7 +32,8 @@ func TestFilter_ListIsLive(t *testing.T) {
 
 	// A choice of a status keeps the rest of the filter, and Back returns to the previous list.
 	evaluate[bool](tab,
-		`((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_created"))`)
+		`((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change",
+			{bubbles: true}))))(document.getElementById("search_created"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
@@ -69,7 +70,8 @@ func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 	tab.expectProblems("400")
 	tab.untilLive()
 	evaluate[bool](tab,
-		`((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
+		`((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300),
+			true))(document.getElementById("search_text"))`)
 	tab.submitSearch()
 	tab.until("the notice appears",
 		`document.getElementById("notice").textContent.trim() === "The search text is at most 200 characters of text."`)
@@ -95,7 +97,8 @@ func TestFilter_EscapeLeavesTheCustomRange(t *testing.T) {
 			return select.dispatchEvent(new Event("change", { bubbles: true }));
 		})()`)
 		tab.until("the fields have the focus", `document.activeElement.type === "datetime-local"`)
-		if now := evaluate[float64](tab, `document.querySelector("table").getBoundingClientRect().top`); now != top {
+		if now := evaluate[float64](tab,
+			`document.querySelector("table").getBoundingClientRect().top`); now != top {
 			t.Errorf("the list has moved from %v to %v", top, now)
 		}
 		tab.press(kb.Escape)

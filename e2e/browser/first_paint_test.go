@@ -14,7 +14,8 @@ import (
 	"runboard/e2e/harness"
 )
 
-// withSlowScripts returns the URL of a proxy of a board that answers no request for htmx until release is called.
+// withSlowScripts returns the URL of a proxy of a board that answers no request for htmx until release is
+// called.
 func withSlowScripts(t *testing.T, board string) (origin string, release func()) {
 	t.Helper()
 	target, err := url.Parse(board)
@@ -52,10 +53,12 @@ func TestPage_PaintsTheHeaderBeforeScriptsRun(t *testing.T) {
 	tab := newWindow(t)
 	call(tab, page.Navigate, page.NavigateParams{URL: origin + "/process_runs"})
 	tab.until("it is painted", firstPaint+" > 0")
-	if !evaluate[bool](tab, `document.querySelector("header nav").checkVisibility() && document.querySelector("main") === null`) {
+	if !evaluate[bool](tab, `document.querySelector("header nav").checkVisibility() &&
+		document.querySelector("main") === null`) {
 		t.Error("the first frame is not that of the header")
 	}
-	if style := evaluate[string](tab, `getComputedStyle(document.querySelector("header")).borderBlockEndStyle`); style != "solid" {
+	if style := evaluate[string](tab,
+		`getComputedStyle(document.querySelector("header")).borderBlockEndStyle`); style != "solid" {
 		t.Errorf("the header has no styles: its border is %s", style)
 	}
 	before := evaluate[string](tab, headerPlaces)

@@ -33,14 +33,16 @@ const rowsAreRight = `[...document.querySelectorAll("#process_runs tr[id]")].eve
 		row.querySelector("button").formAction.endsWith("/process_runs/" + run + "/cancel") &&
 		[...row.querySelectorAll("td[id]")].every((cell) => cell.id.startsWith("process_run_" + run + "_")) &&
 		row.querySelectorAll("td[id]").length === 7;
-}) && (([...ids]) => new Set(ids).size === ids.length)([...document.querySelectorAll("[id]")].map(({id}) => id))`
+}) && (([...ids]) => new Set(ids).size === ids.length)([...document.querySelectorAll("[id]")].
+	map(({id}) => id))`
 
 func TestFrames_ReuseRows(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	tab, p, open := listOfGate(t, 3)
 	e := harness.NewExpect(t, p)
-	const mark = `document.querySelectorAll("#process_runs tr[id]").forEach((row) => { row.old = true; }), true`
+	const mark = `document.querySelectorAll("#process_runs tr[id]").
+		forEach((row) => { row.old = true; }), true`
 	const old = `[...document.querySelectorAll("#process_runs tr[id]")].filter((row) => row.old).length`
 	for _, count := range []int{3, 30} {
 		evaluate[bool](tab, mark)
@@ -66,7 +68,8 @@ func TestFrames_DoNotReuseTheRowWithTheFocus(t *testing.T) {
 	defer open()
 	e := harness.NewExpect(t, p)
 	tab.until("the group is there", `document.querySelectorAll("#running tr[id]").length === 3`)
-	evaluate[bool](tab, `(window.pinned = document.querySelector("#running_2")).querySelector("button").focus(), true`)
+	evaluate[bool](tab, `(window.pinned = document.querySelector("#running_2")).querySelector("button").
+		focus(), true`)
 	e.POST("/process_runs/2/cancel").Expect()
 	tab.until("another run takes its place",
 		`!document.querySelector("#running_2") && document.querySelector("#running_4") !== null`)
@@ -75,7 +78,8 @@ func TestFrames_DoNotReuseTheRowWithTheFocus(t *testing.T) {
 	}
 }
 
-// Rows stay where they are while a mouse button is down, so that the release reaches the run that was pressed.
+// Rows stay where they are while a mouse button is down, so that the release reaches the run that was
+// pressed.
 func TestFrames_HoldStillBetweenPressAndRelease(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -83,7 +87,8 @@ func TestFrames_HoldStillBetweenPressAndRelease(t *testing.T) {
 	defer open()
 	first := evaluate[int](tab, firstRow)
 	at := evaluate[struct{ X, Y float64 }](tab, fmt.Sprintf(
-		`(({x, y}) => ({x: x + 5, y: y + 5}))(document.querySelector("#process_run_%d_message").getBoundingClientRect())`, first))
+		`(({x, y}) => ({x: x + 5, y: y + 5}))(document.querySelector("#process_run_%d_message").
+			getBoundingClientRect())`, first))
 	mouse := func(kind input.DispatchMouseEventType) {
 		call(tab, input.DispatchMouseEvent, input.DispatchMouseEventParams{
 			Type: kind, X: at.X, Y: at.Y, Button: input.MouseButtonLeft, ClickCount: 1,

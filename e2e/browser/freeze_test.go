@@ -27,7 +27,8 @@ func TestFreeze_HoldsNewRowsWhileReading(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 30)
 	for name, read := range map[string]string{
-		"scrolled":        `scrollTo(0, document.querySelector("#process_run_%d").getBoundingClientRect().top + scrollY)`,
+		"scrolled": `scrollTo(0, document.querySelector("#process_run_%d").
+			getBoundingClientRect().top + scrollY)`,
 		"selected":        `getSelection().selectAllChildren(document.querySelector("#process_run_%d .badge"))`,
 		"has focus":       `document.querySelector("#process_run_%d a").focus()`,
 		"one is selected": `document.querySelector("#process_run_%d input").click()`,
@@ -46,7 +47,8 @@ func TestFreeze_HoldsNewRowsWhileReading(t *testing.T) {
 			continue
 		}
 		tab.until("the bar for new runs appears",
-			`!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+			`!document.getElementById("new_runs").hidden &&
+				document.getElementById("new_runs").textContent === "12 new runs"`)
 		if now := evaluate[int](tab, firstRow); now != first {
 			t.Errorf("%s: the first row was %d and is %d", name, first, now)
 		}
@@ -77,12 +79,14 @@ func TestFreeze_UpdatesCells(t *testing.T) {
 		`document.getElementById("new_runs").textContent === "5 new runs"`)
 	open()
 	tab.until("the cells change",
-		`[...document.querySelectorAll("#process_runs td[data-status]")].every((cell) => cell.dataset.status === "completed")`)
+		`[...document.querySelectorAll("#process_runs td[data-status]")].
+			every((cell) => cell.dataset.status === "completed")`)
 	tab.untilRows(5)
 	tab.until("the focus is where it was", `document.activeElement.innerText === "#3"`)
 }
 
-const states = `[...document.querySelectorAll("#process_runs td[data-status]")].map((cell) => cell.dataset.status).join()`
+const states = `[...document.querySelectorAll("#process_runs td[data-status]")].
+	map((cell) => cell.dataset.status).join()`
 
 // The rows that a user reads stay, and their cells stay current even when the runs have left the list.
 func TestFreeze_UpdatesDetachedRows(t *testing.T) {
@@ -116,7 +120,8 @@ func TestFreeze_UpdatesDetachedRows(t *testing.T) {
 		`document.getElementById("new_runs").textContent === "List changed"`)
 	started.click("#new_runs")
 	started.until("the list is current",
-		`document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
+		`document.querySelector("#process_runs .empty") !== null &&
+			document.getElementById("new_runs").hidden`)
 }
 
 // A later page does not insert new runs; it shows how many there are.
@@ -133,7 +138,8 @@ func TestFreeze_OlderPageCountsNewRuns(t *testing.T) {
 		first := evaluate[int](tab, "Number(document.querySelector('#count_all').textContent)")
 		harness.StartRuns(e, 12)
 		tab.until("the bar for new runs appears",
-			`!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+			`!document.getElementById("new_runs").hidden &&
+				document.getElementById("new_runs").textContent === "12 new runs"`)
 		tab.untilRows(5)
 		tab.click("#new_runs")
 		tab.until("the new runs appear",
@@ -173,7 +179,8 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 	tab.click("#bulk button[value=cancel]")
 	tab.until("the confirmation opens", confirmText+`.includes("Cancel 2 selected runs?")`)
 	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
-		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
+		document.getElementById("process_runs"), {subtree: true, childList: true,
+		characterData: true}), true`)
 	tab.until("many cells have changed", "window.changes > 500")
 	if !evaluate[bool](tab,
 		`document.getElementById("confirm").open && document.activeElement.textContent === "Keep them"`) {
@@ -196,7 +203,8 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 		}
 	}
 	evaluate[bool](tab,
-		`document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
+		`document.activeElement.blur(), getSelection().
+			selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
 	tab.until("many cells have changed", "window.changes > 500")
 	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
 		t.Errorf("the selection is %q instead of #30", text)
@@ -217,7 +225,8 @@ func TestPause_CountsAnewAfterAnotherTab(t *testing.T) {
 	tab.until("updates are behind", `/ [1-9]\d* updates? behind/.test(`+label+`)`)
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?status=completed")
-	tab.until("the list is that of the tab", `document.querySelector("#filter_completed[aria-current]") !== null`)
+	tab.until("the list is that of the tab",
+		`document.querySelector("#filter_completed[aria-current]") !== null`)
 	if got := evaluate[string](tab, label); !strings.Contains(got, "0 updates behind") {
 		t.Errorf("after another tab the button says %q", got)
 	}
@@ -238,7 +247,8 @@ func TestPause_StopsAndResumesUpdates(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 	// Relative times must stand still, too: the next second would replace this text.
 	evaluate[bool](tab,
-		`document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-relative="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
+		`document.getElementById("process_runs").insertAdjacentHTML("beforeend",
+			'<tr><td><time data-relative="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
 	tab.until("the button counts what is missed",
 		`/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
@@ -251,7 +261,8 @@ func TestPause_StopsAndResumesUpdates(t *testing.T) {
 	tab.click("#pause")
 	tab.untilRows(3)
 	tab.until("updates resume",
-		`document.getElementById("pause").textContent === "Pause updates" && document.getElementById("count_completed").textContent === "3"`)
+		`document.getElementById("pause").textContent === "Pause updates" &&
+			document.getElementById("count_completed").textContent === "3"`)
 	harness.StartRuns(e, 2)
 	tab.untilRows(5)
 }

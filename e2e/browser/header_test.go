@@ -93,7 +93,8 @@ func TestNotice_GoesAwayByItself(t *testing.T) {
 	tab := openTab(t, b.URL+"/process_runs")
 	tab.untilLive()
 	tab.click(button)
-	tab.until("the notice appears", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
+	tab.until("the notice appears",
+		`document.getElementById("notice").textContent.includes("Started 10 runs")`)
 	tab.until("the notice disappears", `document.getElementById("notice").childElementCount === 0`)
 }
 
@@ -106,9 +107,11 @@ func TestNotice_ErrorStaysUntilItIsClosed(t *testing.T) {
 	tab.untilLive()
 	evaluate[bool](tab, `((set) => (window.waits = [], window.setTimeout = (act, ms, ...rest) =>
 		(window.waits.push(ms), set(act, ms, ...rest)), true))(window.setTimeout)`)
-	evaluate[bool](tab, `((form) => (form.elements.count.removeAttribute("max"), form.elements.count.value = "5000",
+	evaluate[bool](tab, `((form) => (form.elements.count.removeAttribute("max"),
+		form.elements.count.value = "5000",
 		form.noValidate = true, form.requestSubmit(), true))(document.getElementById("start"))`)
-	tab.until("the notice appears", `document.querySelector("#notice > .error")?.textContent.includes("1000") ?? false`)
+	tab.until("the notice appears",
+		`document.querySelector("#notice > .error")?.textContent.includes("1000") ?? false`)
 	if evaluate[bool](tab, `window.waits.includes(6000)`) {
 		t.Error("the error goes away by itself")
 	}
@@ -159,7 +162,8 @@ func TestErrorPage_OpensThePageOnceTheServerIsBack(t *testing.T) {
 	front := unavailableFirst(t, b.URL)
 	tab := openTab(t, front.URL+"/process_runs")
 	tab.expectProblems("503")
-	tab.until("the page says it", `document.getElementById("message")?.innerText === "The server is starting."`)
+	tab.until("the page says it",
+		`document.getElementById("message")?.innerText === "The server is starting."`)
 	tab.until("the board is there", `document.getElementById("process_runs") !== null`)
 	tab.untilLive()
 }

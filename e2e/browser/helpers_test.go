@@ -89,7 +89,8 @@ const noteScript = `(() => {
 	window.submits = [];
 	addEventListener("submit", (event) => window.submits.push(event.timeStamp), true);
 	addEventListener("securitypolicyviolation", (event) =>
-		console.error("violation of " + event.effectiveDirective + " by " + (event.blockedURI || event.sample)));
+		console.error("violation of " + event.effectiveDirective + " by " +
+			(event.blockedURI || event.sample)));
 })()`
 
 // openTab opens a page in a new tab, after the actions in prepare.

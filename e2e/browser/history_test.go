@@ -47,7 +47,8 @@ func openListOfThree(t *testing.T) *tab {
 	return tab
 }
 
-// openAnotherListAndGoBack opens another view of the list, whose address htmx adds to the history, and goes back.
+// openAnotherListAndGoBack opens another view of the list, whose address htmx adds to the history, and goes
+// back.
 func (p *tab) openAnotherListAndGoBack() {
 	p.t.Helper()
 	p.click("#filter_completed")

@@ -166,7 +166,8 @@ func TestKindPage_ShowsFaultsAtTheirFields(t *testing.T) {
 	if !evaluate[bool](tab, fmt.Sprintf(`document.activeElement.matches(%q)`, marked)) {
 		t.Error("the field is not marked")
 	}
-	kept := evaluate[string](tab, `[document.activeElement.value, document.getElementById("input_hosts").value,
+	kept := evaluate[string](tab, `[document.activeElement.value,
+		document.getElementById("input_hosts").value,
 		document.querySelector("[name='input.tables'][value=b]").checked,
 		document.getElementById("input_token").value].join()`)
 	if kept != "-x,one\ntwo,true," {

@@ -114,71 +114,77 @@ func TestLatency_IgnoresTheBrowsersClock(t *testing.T) {
 	setBack.untilLatency(func() { harness.StartRuns(e, 1) })
 }
 
+// oldNews are changes that reach the page late for reasons of its own.
+var oldNews = map[string]func(p *tab, b *harness.Process, wire *wire){
+	"what happened while there was no socket": func(p *tab, b *harness.Process, wire *wire) {
+		wire.cut()
+		p.untilNotLive()
+		b.Post(1)
+		wire.repair()
+		p.until("the new run is there", firstRow+` === 27`)
+	},
+	"what happened in a pause": func(p *tab, b *harness.Process, _ *wire) {
+		p.click("#pause")
+		b.Post(1)
+		p.until("the pause counts updates",
+			`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+		p.click("#pause")
+		p.until("the new run is there", firstRow+` === 27`)
+	},
+	"what comes from before the end of a pause": func(p *tab, b *harness.Process, _ *wire) {
+		p.click("#pause")
+		b.Post(1)
+		p.until("the pause counts updates",
+			`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+		evaluate[bool](p, `document.getElementById("pause").click(),
+			htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
+			text: document.getElementById("process_run_26_status").outerHTML.replace("data-version=\"3\"", "data-version=\"4\" hx-swap-oob=\"outerMorph\"")}), true`)
+		p.until("the new run is there", firstRow+` === 27`)
+	},
+	"held-back rows that the user asked for": func(p *tab, b *harness.Process, _ *wire) {
+		p.selectRun(26)
+		b.Post(1)
+		p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
+		p.click("#new_runs")
+		p.until("the new run is there", firstRow+` === 27`)
+		evaluate[bool](p,
+			`document.querySelector("#process_run_26 input").click(),
+				document.activeElement.blur(), true`)
+	},
+	"new rows held back until the list was idle": func(p *tab, b *harness.Process, _ *wire) {
+		p.selectRun(26)
+		b.Post(1)
+		p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
+		evaluate[bool](p,
+			`document.querySelector("#process_run_26 input").click(),
+				document.activeElement.blur(), true`)
+		b.Post(1)
+		p.until("the new runs are there", firstRow+` === 28`)
+	},
+	"what a list shows that is narrowed no more": func(p *tab, _ *harness.Process, _ *wire) {
+		evaluate[bool](p,
+			`document.querySelector("#time_range input[name=until]").value = "1h",
+				document.getElementById("search_created").value = "custom", true`)
+		p.submitSearch()
+		p.untilSocket("/process_runs/live?until=1h")
+		p.untilRows(0)
+		p.click("#clear_filters")
+		p.untilSocket("/process_runs/live")
+		p.untilRows(25)
+	},
+	"a row that moves up to where one went": func(p *tab, b *harness.Process, _ *wire) {
+		if err := b.Do(http.MethodPost, "/process_runs/20/delete", "", nil); err != nil {
+			p.t.Fatal(err)
+		}
+		p.until("the last row has moved up", `document.getElementById("process_run_1") !== null`)
+	},
+}
+
 // The clock of the page is an hour ahead, so a change that wrongly counted would show a delay of an hour.
 func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	for name, happens := range map[string]func(p *tab, b *harness.Process, wire *wire){
-		"what happened while there was no socket": func(p *tab, b *harness.Process, wire *wire) {
-			wire.cut()
-			p.untilNotLive()
-			b.Post(1)
-			wire.repair()
-			p.until("the new run is there", firstRow+` === 27`)
-		},
-		"what happened in a pause": func(p *tab, b *harness.Process, _ *wire) {
-			p.click("#pause")
-			b.Post(1)
-			p.until("the pause counts updates",
-				`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
-			p.click("#pause")
-			p.until("the new run is there", firstRow+` === 27`)
-		},
-		"what comes from before the end of a pause": func(p *tab, b *harness.Process, _ *wire) {
-			p.click("#pause")
-			b.Post(1)
-			p.until("the pause counts updates",
-				`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
-			evaluate[bool](p, `document.getElementById("pause").click(), htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
-				text: document.getElementById("process_run_26_status").outerHTML.replace("data-version=\"3\"", "data-version=\"4\" hx-swap-oob=\"outerMorph\"")}), true`)
-			p.until("the new run is there", firstRow+` === 27`)
-		},
-		"held-back rows that the user asked for": func(p *tab, b *harness.Process, _ *wire) {
-			p.selectRun(26)
-			b.Post(1)
-			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
-			p.click("#new_runs")
-			p.until("the new run is there", firstRow+` === 27`)
-			evaluate[bool](p,
-				`document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
-		},
-		"new rows held back until the list was idle": func(p *tab, b *harness.Process, _ *wire) {
-			p.selectRun(26)
-			b.Post(1)
-			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
-			evaluate[bool](p,
-				`document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
-			b.Post(1)
-			p.until("the new runs are there", firstRow+` === 28`)
-		},
-		"what a list shows that is narrowed no more": func(p *tab, _ *harness.Process, _ *wire) {
-			evaluate[bool](p,
-				`document.querySelector("#time_range input[name=until]").value = "1h",
-					document.getElementById("search_created").value = "custom", true`)
-			p.submitSearch()
-			p.untilSocket("/process_runs/live?until=1h")
-			p.untilRows(0)
-			p.click("#clear_filters")
-			p.untilSocket("/process_runs/live")
-			p.untilRows(25)
-		},
-		"a row that moves up to where one went": func(p *tab, b *harness.Process, _ *wire) {
-			if err := b.Do(http.MethodPost, "/process_runs/20/delete", "", nil); err != nil {
-				p.t.Fatal(err)
-			}
-			p.until("the last row has moved up", `document.getElementById("process_run_1") !== null`)
-		},
-	} {
+	for name, happens := range oldNews {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := harness.StartProcess(t, harness.AtOnce...)

@@ -71,13 +71,15 @@ type gate struct {
 // newGate returns a closed gate, and the flags of a board with its kind.
 func newGate(t testing.TB) (g gate, flags []string) {
 	g = gate{t, filepath.Join(t.TempDir(), "open")}
-	return g, []string{"--command", fmt.Sprintf(`gate=/bin/sh -c 'until test -e %s; do sleep 0.05; done'`, g.file)}
+	return g,
+		[]string{"--command", fmt.Sprintf(`gate=/bin/sh -c 'until test -e %s; do sleep 0.05; done'`, g.file)}
 }
 
 // post creates runs.
 func (g gate) post(b *harness.Process, count int) {
 	g.Helper()
-	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=gate&count=%d", count), nil); err != nil {
+	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=gate&count=%d", count),
+		nil); err != nil {
 		g.Fatal(err)
 	}
 }

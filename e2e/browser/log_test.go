@@ -15,13 +15,15 @@ import (
 )
 
 // linesShown evaluates to the texts of the log lines on the page.
-const linesShown = `[...document.querySelectorAll("#log .lines > [data-offset]")].map((line) => line.textContent)`
+const linesShown = `[...document.querySelectorAll("#log .lines > [data-offset]")].
+	map((line) => line.textContent)`
 
 // untilLines waits until the log on the page has exactly the lines from first to last, in order.
 func (p *tab) untilLines(first, last int) {
 	p.t.Helper()
 	p.until(fmt.Sprintf("the page has the lines %d to %d", first, last), fmt.Sprintf(
-		`((lines) => lines.length === %[2]d - %[1]d + 1 && lines.every((line, i) => line === "line " + (i + %[1]d)))(%[3]s)`, first, last, linesShown))
+		`((lines) => lines.length === %[2]d - %[1]d + 1 &&
+			lines.every((line, i) => line === "line " + (i + %[1]d)))(%[3]s)`, first, last, linesShown))
 }
 
 // untilLast waits until the log on the page ends with a line, without gaps and duplicates.
@@ -49,7 +51,8 @@ func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 			linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
 		tab.until("the second one is an error",
 			`document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
-		tab.until("the bar has moved", `document.querySelector("#process_run_1_progress progress").value === 40`)
+		tab.until("the bar has moved",
+			`document.querySelector("#process_run_1_progress progress").value === 40`)
 		tab.until("the progress appears",
 			`document.getElementById("process_run_1_progress").innerText.includes("40% · copying")`)
 	}

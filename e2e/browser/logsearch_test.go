@@ -28,7 +28,8 @@ func (p *tab) find(text string) {
 
 func (p *tab) shiftEnter() {
 	p.t.Helper()
-	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown,
+		input.DispatchKeyEventTypeKeyUp} {
 		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{
 			Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, Modifiers: 8,
 		})
@@ -98,5 +99,6 @@ func TestLogSearch_OpensWithAHit(t *testing.T) {
 	url := finishedLog(t, 3000)
 	tab := openTab(t, url+"?find=line+7&at=5000")
 	tab.until("the hit of the address is shown", hitsText+` === "12 of 111" && `+inSight(700))
-	tab.until("the marks are those of the script", `document.querySelector("#log mark") === null && `+painted+` > 1`)
+	tab.until("the marks are those of the script",
+		`document.querySelector("#log mark") === null && `+painted+` > 1`)
 }

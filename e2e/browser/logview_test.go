@@ -35,9 +35,11 @@ func finishedLog(t *testing.T, lines int) string {
 // clickLine clicks the number of a line, with these keys held: 8 is Shift.
 func (p *tab) clickLine(line int, modifiers int64) {
 	p.t.Helper()
-	evaluate[bool](p, fmt.Sprintf(`document.getElementById("L%d").scrollIntoView({block: "nearest"}), true`, line))
+	evaluate[bool](p, fmt.Sprintf(`document.getElementById("L%d").scrollIntoView({block: "nearest"}), true`,
+		line))
 	x, y := p.middle(fmt.Sprintf("#L%d > a", line))
-	for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
+	for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed,
+		input.DispatchMouseEventTypeMouseReleased} {
 		call(p, input.DispatchMouseEvent, input.DispatchMouseEventParams{
 			Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, ClickCount: 1, Modifiers: modifiers,
 		})
@@ -70,7 +72,8 @@ func TestLogLines_AreLinked(t *testing.T) {
 	tab.do(chromedp.Reload())
 	tab.until("a reload marks it again", marked+` === "4989,4990" && `+inSight(4989))
 
-	for _, address := range []string{"?line=1200-1202#L1200-L1202", "#L1200-L1202", "#L1200-1202", "?line=1200-1202"} {
+	for _, address := range []string{"?line=1200-1202#L1200-L1202", "#L1200-L1202", "#L1200-1202",
+		"?line=1200-1202"} {
 		other := openTab(t, url+address)
 		other.until(address+" is shown", marked+` === "1200,1201,1202" && `+inSight(1200))
 		other.untilLive()
@@ -94,18 +97,24 @@ func TestLog_HundredThousandLinesScroll(t *testing.T) {
 	tab := openTab(t, url+"?line=50000#L50000")
 	tab.untilLive()
 	tab.until("the line is visible", inSight(50_000))
-	const contiguous = `((numbers) => numbers.length > 50 && numbers.length <= 4000 && numbers.every((n, i) => n === numbers[0] + i))(
+	const contiguous = `((numbers) => numbers.length > 50 && numbers.length <= 4000 &&
+		numbers.every((n, i) => n === numbers[0] + i))(
 		[...document.querySelectorAll("#log a[data-line]")].map((a) => Number(a.dataset.line)))`
-	visible := `Number([...document.querySelectorAll("#log a[data-line]")].find((a) => a.getBoundingClientRect().bottom > document.getElementById("log").getBoundingClientRect().top)?.dataset.line)`
+	visible := `Number([...document.querySelectorAll("#log a[data-line]")].
+		find((a) => a.getBoundingClientRect().bottom > document.getElementById("log").
+		getBoundingClientRect().top)?.dataset.line)`
 	for _, step := range []struct {
 		scroll string
 		until  string
 	}{{"scrollHeight", "> 54000"}, {"0", "< 47000"}} {
 		tab.until("the reader comes to lines "+step.until, fmt.Sprintf(
 			`(document.getElementById("log").scrollTop = document.getElementById("log").%s) !== undefined && %s && %s %s`,
-			map[string]string{"0": "clientTop", "scrollHeight": "scrollHeight"}[step.scroll], contiguous, visible, step.until))
+			map[string]string{"0": "clientTop", "scrollHeight": "scrollHeight"}[step.scroll], contiguous,
+			visible, step.until))
 	}
-	if links := evaluate[int](tab, `[...document.querySelectorAll("#log :is(.earlier, .later)")].filter((link) => link.checkVisibility()).length`); links > 2 {
+	if links := evaluate[int](tab,
+		`[...document.querySelectorAll("#log :is(.earlier, .later)")].
+			filter((link) => link.checkVisibility()).length`); links > 2 {
 		t.Errorf("%d links to other lines are visible", links)
 	}
 	evaluate[bool](tab, `document.getElementById("log").focus(), true`)
@@ -145,12 +154,13 @@ func TestLog_LoadsColorsWithTheFirstOne(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	opened := make(chan struct{})
-	p := harness.StartProgram(t, nil, jobs.Kind{Name: "job", Work: func(_ context.Context, run *jobs.Run) error {
-		run.Logf("plain")
-		<-opened
-		run.Logf("\x1b[31mred\x1b[0m")
-		return nil
-	}})
+	p := harness.StartProgram(t, nil,
+		jobs.Kind{Name: "job", Work: func(_ context.Context, run *jobs.Run) error {
+			run.Logf("plain")
+			<-opened
+			run.Logf("\x1b[31mred\x1b[0m")
+			return nil
+		}})
 	tab := openTab(t, p.URL+harness.StartRun(harness.NewExpect(t, p), "job"))
 	tab.until("the first line is there", linesShown+`.join() === "plain"`)
 	const loaded = `performance.getEntriesByType("resource").some(({ name }) => name.includes("/ansi."))`
@@ -180,7 +190,8 @@ func TestLog_ShowsColoursAndStreams(t *testing.T) {
 		tab.do(chromedp.Navigate(p.URL + path))
 		tab.until("the lines are there", linesShown+`.join("|") === "red orange all|bad|link"`)
 		style := func(selector, property string) string {
-			return evaluate[string](tab, fmt.Sprintf(`getComputedStyle(document.querySelector(%q))[%q]`, selector, property))
+			return evaluate[string](tab,
+				fmt.Sprintf(`getComputedStyle(document.querySelector(%q))[%q]`, selector, property))
 		}
 		if weight := style("#log .fg-1", "fontWeight"); weight != "700" {
 			t.Errorf("red has the weight %s", weight)
@@ -195,7 +206,9 @@ func TestLog_ShowsColoursAndStreams(t *testing.T) {
 		if line := style("#log .underline", "textDecorationLine"); line != "underline line-through" {
 			t.Errorf("the decoration is %s", line)
 		}
-		if bar := evaluate[string](tab, `getComputedStyle(document.getElementById("L2"), "::before").borderInlineStartWidth`); bar != "3px" || text != style("#L1", "color") {
+		if bar := evaluate[string](tab,
+			`getComputedStyle(document.getElementById("L2"),
+				"::before").borderInlineStartWidth`); bar != "3px" || text != style("#L1", "color") {
 			t.Errorf("stderr has a bar of %s and the colour %s", bar, text)
 		}
 	}
@@ -208,18 +221,23 @@ func TestLogTools_RememberWrapAndTimes(t *testing.T) {
 	tab := newTab(t)
 	call(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
 	tab.do(chromedp.Navigate(url))
-	tab.until("lines are wrapped", `document.getElementById("log_wrap").getAttribute("aria-pressed") === "true" &&
+	tab.until("lines are wrapped", `document.getElementById("log_wrap").
+		getAttribute("aria-pressed") === "true" &&
 		getComputedStyle(document.getElementById("L3")).whiteSpaceCollapse === "preserve"`)
 	tab.click("#log_wrap")
 	tab.until("they are not", `getComputedStyle(document.getElementById("L3")).textWrapMode === "nowrap"`)
 	tab.until("times are hidden", `document.querySelector("#log time") === null`)
 	tab.click("#log_times")
 	const time = `document.querySelector("#L3 > time")`
-	tab.until("times are shown in the zone of the reader", time+`.checkVisibility() && /^\d\d:\d\d:\d\d\.\d\d\d$/.test(`+time+`.dataset.text) &&
-		(Number(`+time+`.dataset.text.slice(0, 2)) - Number(`+time+`.dateTime.slice(11, 13)) + 24) % 24 === 9`)
+	tab.until("times are shown in the zone of the reader", time+`.checkVisibility() &&
+		/^\d\d:\d\d:\d\d\.\d\d\d$/.test(`+time+`.dataset.text) &&
+		(Number(`+time+`.dataset.text.slice(0, 2)) -
+			Number(`+time+`.dateTime.slice(11, 13)) + 24) % 24 === 9`)
 	tab.until("the title has UTC", `/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$/.test(`+time+`.title)`)
 	tab.do(chromedp.Reload())
-	tab.until("both are remembered", time+`?.checkVisibility() && getComputedStyle(document.getElementById("L3")).textWrapMode === "nowrap"`)
+	tab.until("both are remembered",
+		time+
+			`?.checkVisibility() && getComputedStyle(document.getElementById("L3")).textWrapMode === "nowrap"`)
 	if text := tab.copied("#log"); strings.TrimSpace(text) != strings.TrimSpace(linesUpTo(1, 30)) {
 		t.Errorf("the copy is %q", text)
 	}
@@ -254,9 +272,11 @@ func TestLogTools_Copy(t *testing.T) {
 	tab.until("the marked lines are copied", fmt.Sprintf(`window.written === %q`, linesUpTo(3, 5)))
 	// Pages without encryption have no navigator.clipboard.
 	evaluate[bool](tab, `Object.defineProperty(navigator, "clipboard", {value: undefined}), true`)
-	evaluate[bool](tab, `document.addEventListener("copy", () => { window.written = getSelection().toString() || document.activeElement.value; }), true`)
+	evaluate[bool](tab, `document.addEventListener("copy", () => { window.written = getSelection().
+		toString() || document.activeElement.value; }), true`)
 	tab.click("#log_copy")
-	tab.until("the marked lines are copied", fmt.Sprintf(`window.written.trim() === %q`, strings.TrimSpace(linesUpTo(3, 5))))
+	tab.until("the marked lines are copied",
+		fmt.Sprintf(`window.written.trim() === %q`, strings.TrimSpace(linesUpTo(3, 5))))
 }
 
 func TestLogTools_Download(t *testing.T) {
@@ -266,7 +286,8 @@ func TestLogTools_Download(t *testing.T) {
 	tab.untilLive()
 	dir := t.TempDir()
 	call(tab, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: "allow", DownloadPath: dir, BrowserContextID: chromedp.FromContext(tab.ctx).BrowserContextID,
+		Behavior: "allow", DownloadPath: dir,
+		BrowserContextID: chromedp.FromContext(tab.ctx).BrowserContextID,
 	})
 	tab.click(`.logtools a[download]`)
 	harness.Eventually(t, "the log is downloaded", func() error {
@@ -296,7 +317,8 @@ func TestLog_KeyboardReachesLines(t *testing.T) {
 	t.Parallel()
 	tab := openTab(t, finishedLog(t, 30))
 	tab.untilLive()
-	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, document.getElementById("log").focus(), true`)
+	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, document.getElementById("log").
+		focus(), true`)
 	tab.press(kb.Enter)
 	tab.until("the first line has the focus", `document.activeElement.dataset.line === "1"`)
 	tab.press(kb.ArrowDown)
@@ -319,9 +341,11 @@ func TestLog_IsAccessible(t *testing.T) {
 	harness.UntilStatus(t, e, path, "failed")
 	for _, scheme := range []string{"light", "dark"} {
 		tab := newTab(t)
-		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}})
+		call(tab, emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"},
+			}})
 		tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+path+"?line=2-4#L2-L4"))
 		tab.until("lines are marked", marked+` === "2,3,4"`)
 		tab.find("o")

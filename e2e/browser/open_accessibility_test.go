@@ -29,7 +29,8 @@ var openParts = []openPart{
 		`document.querySelector("#process_run_1 input").click()`,
 		`document.getElementById("bulk").checkVisibility()`},
 	{"the question of a bulk action", "/process_runs", false,
-		`(document.querySelector("#process_run_1 input").click(), document.querySelector("#bulk button[value=delete]").click())`,
+		`(document.querySelector("#process_run_1 input").click(),
+			document.querySelector("#bulk button[value=delete]").click())`,
 		`document.getElementById("confirm").open`},
 	{"the fields for a span of time", "/process_runs", false,
 		`document.getElementById("time_range").open = true`,
@@ -76,7 +77,8 @@ func TestOpenParts_AreAccessible(t *testing.T) {
 				})
 				viewport := chromedp.EmulateViewport(1000, 800)
 				if part.touch {
-					viewport = chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile, chromedp.EmulateTouch)
+					viewport = chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile,
+						chromedp.EmulateTouch)
 				}
 				tab.do(viewport, chromedp.Navigate(p.URL+part.page))
 				tab.untilLive()

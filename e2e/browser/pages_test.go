@@ -49,12 +49,14 @@ func TestHistory_BackAndForwardKeepTheSocketRight(t *testing.T) {
 	p.click("#page_newest")
 	at("", 60, 36)
 	p.click("#filter_failed")
-	p.until("the filter is current", `document.querySelector(".counts [aria-current=page]").id === "filter_failed"`)
+	p.until("the filter is current",
+		`document.querySelector(".counts [aria-current=page]").id === "filter_failed"`)
 	p.untilSocket("/process_runs/live?status=failed")
 	p.untilTrue(b, "/process_runs?status=failed")
 	evaluate[bool](p, "history.back(), true")
 	at("", 60, 36)
-	p.until("the filter is not current", `document.querySelector(".counts [aria-current=page]").id === "filter_all"`)
+	p.until("the filter is not current",
+		`document.querySelector(".counts [aria-current=page]").id === "filter_all"`)
 	b.Post(1) // the page is live
 	at("", 61, 37)
 	if !evaluate[bool](p, "window.notReloaded === true") {
@@ -72,7 +74,8 @@ func TestPager_FastClicksEndRight(t *testing.T) {
 	p.expectProblems("WebSocket is closed before the connection is established") // caused by a click
 	p.untilLive()
 	evaluate[bool](p, `(() => {
-		for (const id of ["failed", "completed", "started", "all", "created", "completed"]) document.getElementById("filter_" + id).click();
+		for (const id of ["failed", "completed", "started", "all", "created",
+		"completed"]) document.getElementById("filter_" + id).click();
 		return true;
 	})()`)
 	const query = "?status=completed"
@@ -99,7 +102,8 @@ func TestNoScript_BoardWorks(t *testing.T) {
 	if n := p.socketsSoFar(); n != 0 {
 		t.Errorf("%d sockets were opened", n)
 	}
-	p.until("the page says that it is not live", `((badge) => badge.dataset.state === "offline" && badge.innerText.startsWith("Not live"))
+	p.until("the page says that it is not live", `((badge) => badge.dataset.state === "offline" &&
+		badge.innerText.startsWith("Not live"))
 		(document.getElementById("connection"))`)
 
 	b.Post(50)
@@ -153,7 +157,8 @@ func TestRunPage_UnknownRunLinksBack(t *testing.T) {
 }
 
 // focused evaluates to a description of the focused element.
-const focused = `((is) => is === document.body ? "" : is.id || is.innerText || is.name)(document.activeElement)`
+const focused = `((is) => is === document.body ? "" : is.id || is.innerText ||
+	is.name)(document.activeElement)`
 
 func TestKeyboard_ReachesEverything(t *testing.T) {
 	harness.SkipOnPostgres(t)
@@ -164,7 +169,8 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
-	wanted := []string{"Skip to content", "Runboard", "Runs", "Start", "Failures\n30", "Statistics", "Timeline",
+	wanted := []string{"Skip to content", "Runboard", "Runs", "Start", "Failures\n30",
+		"Statistics", "Timeline",
 		"search_text", "help", "count", "Start 10 processes",
 		"filter_all", "filter_created", "filter_started",
 		"filter_completed", "filter_failed", "filter_cancelled",
@@ -182,7 +188,8 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 		t.Errorf("Tab reaches %q instead of %q", reached, wanted)
 	}
 	if !evaluate[bool](p,
-		`((style) => style.outlineStyle !== "none" || style.boxShadow !== "none")(getComputedStyle(document.activeElement))`) {
+		`((style) => style.outlineStyle !== "none" ||
+			style.boxShadow !== "none")(getComputedStyle(document.activeElement))`) {
 		t.Error("nothing shows where the focus is")
 	}
 }

@@ -33,8 +33,9 @@ func BenchmarkFirstPaint(b *testing.B) {
 	}))
 	defer bare.Close()
 	for name, path := range map[string]string{
-		"floor": "", "board": "/process_runs", "run": "/process_runs/1000", "failures": "/process_runs/failures",
-		"statistics": "/process_runs/statistics", "timeline": "/process_runs/timeline",
+		"floor": "", "board": "/process_runs", "run": "/process_runs/1000",
+		"failures": "/process_runs/failures", "statistics": "/process_runs/statistics",
+		"timeline": "/process_runs/timeline",
 	} {
 		b.Run(name, func(b *testing.B) {
 			origin := server.In(b).URL
@@ -54,10 +55,10 @@ func BenchmarkFirstPaint(b *testing.B) {
 	}
 }
 
-// paintTime visits a page once, and returns firstPaint. An earlier page of the same origin has Chromium start the
-// process that renders the page, for which a user waits once and not with each page. The processor is slow only
-// during the visit: Chromium slows a process down by keeping the processor busy, also while the page is idle, so
-// a page that stayed open would slow down the next one.
+// paintTime visits a page once, and returns firstPaint. An earlier page of the same origin has Chromium start
+// the process that renders the page, for which a user waits once and not with each page. The processor is
+// slow only during the visit: Chromium slows a process down by keeping the processor busy, also while the
+// page is idle, so a page that stayed open would slow down the next one.
 func (p *tab) paintTime(origin, path string) float64 {
 	p.t.Helper()
 	p.do(chromedp.Navigate(origin + "/up"))

@@ -68,7 +68,8 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	evaluate[any](p,
-		`(window.clicks = [], document.addEventListener("mousedown", (e) => clicks.push(e.timeStamp), true), null)`)
+		`(window.clicks = [], document.addEventListener("mousedown",
+			(e) => clicks.push(e.timeStamp), true), null)`)
 	cell := fmt.Sprintf("#process_run_%d_actions button", run)
 	x, y := p.middle(cell + "[formaction$=cancel]")
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))

@@ -29,21 +29,23 @@ func TestRunPage_TitleAndIconFollow(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	reported, end := make(chan struct{}), make(chan struct{})
-	p := harness.StartProgram(t, nil, jobs.Kind{Name: "copy", Work: func(ctx context.Context, run *jobs.Run) error {
-		<-reported
-		run.Progress(63, "copying")
-		select {
-		case <-end:
-			return errors.New("disk full")
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}})
+	p := harness.StartProgram(t, nil,
+		jobs.Kind{Name: "copy", Work: func(ctx context.Context, run *jobs.Run) error {
+			<-reported
+			run.Progress(63, "copying")
+			select {
+			case <-end:
+				return errors.New("disk full")
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}})
 	harness.StartRuns(harness.NewExpect(t, p), 1)
 	tab := openTab(t, p.URL+"/process_runs/1")
 	tab.untilLive()
 	tab.until("the title says that it runs", `document.title === "● #1 copy · Runboard"`)
-	tab.until("the icon does", tabIcon+`.startsWith("data:image/svg+xml,") && `+tabIcon+`.includes("#2f7df6")`)
+	tab.until("the icon does",
+		tabIcon+`.startsWith("data:image/svg+xml,") && `+tabIcon+`.includes("#2f7df6")`)
 	tab.hide(true)
 	close(reported)
 	tab.until("the title has the progress", `document.title === "63% #1 copy · Runboard"`)
@@ -136,11 +138,14 @@ func TestRunPage_TellsEachAttempt(t *testing.T) {
 	attempts := partText(1, "attempts")
 	tab.until("the page says how the first attempt ended", `/Attempt 1 failed after/.test(`+attempts+`)`)
 	tab.until("the run has failed", shows("1", "failed"))
-	tab.until("the page says how both ended", `/Attempt 1 failed after[^]*exit 3[^]*connection refused[^]*Attempt 2 failed after/.test(`+attempts+`)`)
+	tab.until("the page says how both ended",
+		`/Attempt 1 failed after[^]*exit 3[^]*connection refused[^]*Attempt 2 failed after/.test(`+attempts+
+			`)`)
 	tab.until("the error is there in full, with the exit code",
 		`document.querySelector("#process_run_1_problem").innerText.includes("exit 3")
 			&& document.querySelector("#process_run_1_problem .message").innerText === "connection refused"`)
-	const logs = `[...document.querySelectorAll("#process_run_1_attempts a")].map((a) => a.getAttribute("href")).join()`
+	const logs = `[...document.querySelectorAll("#process_run_1_attempts a")].
+		map((a) => a.getAttribute("href")).join()`
 	tab.until("each attempt leads to its part of the log",
 		logs+` === "/process_runs/1?offset=0#log,/process_runs/1?offset=31#log"`)
 	tab.click(retryOnPage)
@@ -161,7 +166,8 @@ func TestRunPage_NextAttemptHasATime(t *testing.T) {
 	tab.until("the page says which attempt comes when",
 		`/^attempt 2 of 3 at \d\d:\d\d:\d\d · in (59 min|1 h)/.test(`+partText(1, "state")+`)`)
 	tab.until("the error of the last one is there",
-		partText(1, "problem")+`.includes("Last error") && `+partText(1, "problem")+`.includes("the mail server is busy")`)
+		partText(1, "problem")+`.includes("Last error") && `+partText(1, "problem")+
+			`.includes("the mail server is busy")`)
 	tab.until("the attempts tell both",
 		`/Attempt 1 failed after[^]*Attempt 2 starts in/.test(`+partText(1, "attempts")+`)`)
 }
@@ -187,19 +193,22 @@ func TestRunPage_ProgressEndsWithTheRun(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	work, open := make(chan struct{}), make(chan struct{})
-	p := harness.StartProgram(t, nil, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
-		<-work
-		run.Progress(42, "copying")
-		<-open
-		return nil
-	}})
+	p := harness.StartProgram(t, nil,
+		jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
+			<-work
+			run.Progress(42, "copying")
+			<-open
+			return nil
+		}})
 	harness.StartRuns(harness.NewExpect(t, p), 1)
 	tab := openTab(t, p.URL+"/process_runs/1")
 	tab.untilLive()
-	tab.until("a bar without an end is there", `document.querySelector(".run-progress progress")?.position === -1`)
+	tab.until("a bar without an end is there",
+		`document.querySelector(".run-progress progress")?.position === -1`)
 	close(work)
 	tab.until("the progress is there",
-		`document.querySelector(".run-progress progress")?.value === 42 && `+partText(1, "progress")+` === "42% · copying"`)
+		`document.querySelector(".run-progress progress")?.value === 42 && `+partText(1, "progress")+
+			` === "42% · copying"`)
 	close(open)
 	tab.until("the run is completed", shows("1", "completed"))
 	tab.until("no progress is left", `document.querySelector(".run-progress progress") === null`)
@@ -210,13 +219,14 @@ func TestRunPage_BarNeverClaimsTheEnd(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	open := make(chan struct{})
-	p := harness.StartProgram(t, nil, jobs.Kind{Name: "copy", Work: func(ctx context.Context, run *jobs.Run) error {
-		if run.ID == 1 {
-			return jobs.Sleep(ctx, 2100*time.Millisecond)
-		}
-		<-open
-		return nil
-	}})
+	p := harness.StartProgram(t, nil,
+		jobs.Kind{Name: "copy", Work: func(ctx context.Context, run *jobs.Run) error {
+			if run.ID == 1 {
+				return jobs.Sleep(ctx, 2100*time.Millisecond)
+			}
+			<-open
+			return nil
+		}})
 	defer close(open)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 1)
@@ -226,7 +236,8 @@ func TestRunPage_BarNeverClaimsTheEnd(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs/2")
 	tab.untilLive()
 	const bar = `document.querySelector(".run-progress progress[data-usual]")`
-	tab.until("the bar says how long runs usually take", `/^usually 2\.\d s/.test(`+partText(2, "progress")+`)`)
+	tab.until("the bar says how long runs usually take",
+		`/^usually 2\.\d s/.test(`+partText(2, "progress")+`)`)
 	tab.until("the bar passes its mark", bar+".value > 800")
 	tab.until("the page says so", partText(2, "state")+`.endsWith("longer than usual")`)
 	if value := evaluate[float64](tab, bar+".value"); value >= 1000 {
@@ -246,30 +257,35 @@ func TestRunPage_LogReachesTheFootOfTheWindow(t *testing.T) {
 	tab.until("the log ends at the foot of the window, beside the facts", `((log, side) =>
 		log.bottom > innerHeight - 32 && log.bottom <= innerHeight && side.left > log.right
 			&& document.documentElement.scrollHeight <= innerHeight)
-		(document.getElementById("log").getBoundingClientRect(), document.querySelector(".run-side").getBoundingClientRect())`)
+		(document.getElementById("log").getBoundingClientRect(), document.querySelector(".run-side").
+		getBoundingClientRect())`)
 }
 
 // On a phone, the actions are large and at the foot, and lie over nothing.
 func TestRunPage_ActionsOnAPhone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "cannot reach db-3000.example.com: connection refused"))
+	p := harness.StartProgram(t, nil,
+		harness.WorkThat("import", "cannot reach db-3000.example.com: connection refused"))
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 1)
 	harness.WaitUntilDone(t, e)
 	tab := openTab(t, p.URL+"/process_runs/1", chromedp.EmulateViewport(360, 740))
 	tab.untilLive()
 	tab.until("the error is not covered", `((box) => [0.02, 0.5, 0.98].every((part) =>
-		document.elementFromPoint(box.left + part * box.width, box.top + box.height / 2)?.closest(".run-problem")))
+		document.elementFromPoint(box.left + part * box.width,
+		box.top + box.height / 2)?.closest(".run-problem")))
 		(document.querySelector(".run-problem .message").getBoundingClientRect())`)
 	if small := evaluate[[]string](tab, `[...document.querySelectorAll(".run-actions :is(button, a, summary)")].
-		filter((one) => one.checkVisibility() && Math.min(one.offsetWidth, one.offsetHeight) < 44).map((one) => one.innerText)`); len(small) > 0 {
+		filter((one) => one.checkVisibility() && Math.min(one.offsetWidth, one.offsetHeight) < 44).
+		map((one) => one.innerText)`); len(small) > 0 {
 		t.Errorf("these are hard to hit: %q", small)
 	}
 	tab.until("the actions are at the foot",
 		`Math.abs(document.querySelector(".run-actions").getBoundingClientRect().bottom - innerHeight) < 2`)
 	evaluate[bool](tab, "scrollTo(0, 1e6), true")
-	tab.until("the end of the page is above them", `document.querySelector(".events").getBoundingClientRect().bottom <=
+	tab.until("the end of the page is above them", `document.querySelector(".events").
+		getBoundingClientRect().bottom <=
 		document.querySelector(".run-actions").getBoundingClientRect().top`)
 	tab.click("#run_menu summary")
 	tab.until("the menu opens above them", `document.querySelector(".menu a").checkVisibility()`)
@@ -329,18 +345,21 @@ func TestRunPage_IsAccessibleInEachState(t *testing.T) {
 	harness.StartRuns(e, 6)
 	e.POST("/process_runs/6/cancel").WithTransformer(harness.AcceptJSON).Expect()
 	harness.CountsAre(t, e, map[string]any{"failed": 1, "started": 2, "created": 2, "cancelled": 1})
-	for state, id := range map[string]int{"failed": 1, "retrying": 2, "running": 3, "waiting": 5, "cancelled": 6} {
+	for state, id := range map[string]int{"failed": 1, "retrying": 2, "running": 3, "waiting": 5,
+		"cancelled": 6} {
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(state+" "+scheme, func(t *testing.T) {
 				tab := newTab(t)
 				media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+					{Name: "prefers-color-scheme", Value: scheme},
+					{Name: "prefers-reduced-motion", Value: "reduce"},
 				}}
 				call(tab, emulation.SetEmulatedMedia, media)
 				tab.do(chromedp.EmulateViewport(1280, 800),
 					chromedp.Navigate(fmt.Sprintf("%s/process_runs/%d", p.URL, id)))
 				tab.untilLive()
-				evaluate[bool](tab, `((menu) => !menu || (menu.open = true))(document.getElementById("run_menu"))`)
+				evaluate[bool](tab,
+					`((menu) => !menu || (menu.open = true))(document.getElementById("run_menu"))`)
 				for _, width := range []int64{1280, 360} {
 					tab.do(chromedp.EmulateViewport(width, 800))
 					for _, complaint := range tab.complaints() {

@@ -167,17 +167,20 @@ func TestBoard_EdgesAreAligned(t *testing.T) {
 	for _, width := range []int64{360, 1000} {
 		p := openTab(t, b.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
 		edges := evaluate[[]float64](p,
-			`[...document.querySelectorAll("h1, .toolbar, .listhead, table")].map((e) => e.getBoundingClientRect().left)`)
+			`[...document.querySelectorAll("h1, .toolbar, .listhead, table")].
+				map((e) => e.getBoundingClientRect().left)`)
 		if len(edges) != 4 || len(slices.Compact(edges)) != 1 {
 			t.Errorf("at a width of %d the left edges are at %v", width, edges)
 		}
 		ends := evaluate[[]float64](p,
-			`[...document.querySelectorAll(".toolbar, .listhead, table")].map((e) => e.getBoundingClientRect().right)`)
+			`[...document.querySelectorAll(".toolbar, .listhead, table")].
+				map((e) => e.getBoundingClientRect().right)`)
 		if len(slices.Compact(ends)) != 1 {
 			t.Errorf("at a width of %d the right edges of an empty list are at %v", width, ends)
 		}
 		if gap := evaluate[float64](p, `(([row, table]) => table.right - row.right)([...
-			document.querySelectorAll("#process_runs tr, table")].reverse().map((e) => e.getBoundingClientRect()))`); gap > 1 {
+			document.querySelectorAll("#process_runs tr, table")].reverse().
+			map((e) => e.getBoundingClientRect()))`); gap > 1 {
 			t.Errorf("at a width of %d the row ends %v pixels before the table", width, gap)
 		}
 	}

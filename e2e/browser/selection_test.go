@@ -68,9 +68,8 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	tab.selectRun(56, chromedp.ButtonModifiers(8)) // with Shift
 	is := func(what, words string) {
 		t.Helper()
-		tab.until(what,
-			fmt.Sprintf(`%s === %q && document.getElementById("bulk_scope").value === "selected"`,
-				selectionText, words))
+		tab.until(what, fmt.Sprintf(`%s === %q`, selectionText, words))
+		tab.until(what+", and acted on", `document.getElementById("bulk_scope").value === "selected"`)
 	}
 	is("five are selected", "5 selected")
 	for range 2 {
@@ -113,19 +112,31 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	tab.click("#filter_all")
 	tab.untilRow(90)
 	tab.until("another list resets the choice of all runs", noTarget)
+	open()
+	harness.WaitUntilDone(t, e)
+}
+
+func TestSelection_OfAnotherPageIsDeleted(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 60)
+	harness.CountsAre(t, e, map[string]any{"failed": 60})
+	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 700))
+	tab.untilLive()
 	tab.click("#page_older")
-	tab.untilRow(65)
-	tab.selectRun(60)
-	tab.selectRun(58)
+	tab.untilRow(35)
+	tab.selectRun(30)
+	tab.selectRun(28)
 	tab.click("#page_newest")
-	tab.untilRow(90)
-	is("two are selected", "2 selected, 2 on other pages")
+	tab.untilRow(60)
+	tab.until("two are selected", selectionText+` === "2 selected, 2 on other pages"`)
 	tab.click("#bulk button[value=delete]")
 	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete 2 selected runs?")`)
 	tab.click("#confirm button[type=submit]")
-	is("afterwards none is selected", "")
-	e.GET("/process_runs/59").Expect().Status(http.StatusOK)
-	for _, id := range []int{60, 58} {
+	tab.until("afterwards none is selected", selectionText+` === ""`)
+	e.GET("/process_runs/29").Expect().Status(http.StatusOK)
+	for _, id := range []int{30, 28} {
 		harness.Eventually(t, "the run is deleted", func() error {
 			status := e.GET("/process_runs/{id}", id).Expect().Raw().StatusCode
 			if status != http.StatusNotFound {
@@ -135,8 +146,6 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 		})
 	}
 	harness.CountsAre(t, e, map[string]any{"failed": 58})
-	open()
-	harness.WaitUntilDone(t, e)
 }
 
 func TestSelection_ShowsItsLimit(t *testing.T) {
@@ -148,7 +157,8 @@ func TestSelection_ShowsItsLimit(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	evaluate[bool](tab,
-		`sessionStorage.setItem("runboard-selected", JSON.stringify(Array.from({length: 490}, (_, i) => String(i + 1)))), true`)
+		`sessionStorage.setItem("runboard-selected",
+			JSON.stringify(Array.from({length: 490}, (_, i) => String(i + 1)))), true`)
 	tab.do(chromedp.Reload())
 	tab.untilLive()
 	tab.until("all are selected", selectionText+` === "490 selected, 490 on other pages"`)
@@ -176,11 +186,14 @@ func TestSelection_BarLeavesTheRowVisible(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(360, 700))
 	tab.untilLive()
 	evaluate[bool](tab,
-		`scrollTo(0, document.querySelector("#process_run_20").getBoundingClientRect().bottom - innerHeight), true`)
+		`scrollTo(0, document.querySelector("#process_run_20").
+			getBoundingClientRect().bottom - innerHeight), true`)
 	point := evaluate[[]float64](tab,
 		`((place) => [place.x + place.width / 2, place.y + place.height / 2])(document.querySelector("#process_run_20 input").getBoundingClientRect())`)
 	tab.do(chromedp.MouseClickXY(point[0], point[1]))
 	tab.until("the run is selected", selectionText+` === "1 selected"`)
 	tab.until("the bar is below it",
-		`document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("bulk").getBoundingClientRect().top + 1`)
+		`document.querySelector("#process_run_20").
+			getBoundingClientRect().bottom <= document.getElementById("bulk").
+			getBoundingClientRect().top + 1`)
 }

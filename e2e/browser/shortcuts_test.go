@@ -34,7 +34,8 @@ func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 runs?")`)
 	tab.press(kb.Enter) // Enter answers No
 	tab.until("nothing starts",
-		`!document.getElementById("confirm_shortcut").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
+		`!document.getElementById("confirm_shortcut").open &&
+			document.querySelectorAll("#process_runs tr[id]").length === 0`)
 	tab.press("s")
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 runs?")`)
 	tab.click("#confirm_shortcut button[value=yes]")
@@ -171,7 +172,8 @@ func TestShortcuts_CanBeTurnedOff(t *testing.T) {
 	tab.until("all keys have arrived", fmt.Sprintf(`handled.join("") === %q`, keys))
 	if evaluate[bool](tab,
 		isOpen+` || `+shortcutQuestion+
-			` !== "" || document.activeElement !== document.body || document.getElementById("pause").ariaPressed === "true"`) {
+			` !== "" || document.activeElement !== document.body ||
+				document.getElementById("pause").ariaPressed === "true"`) {
 		t.Error("a key has done something")
 	}
 	tab.click("#help")

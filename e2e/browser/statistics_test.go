@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,94 +16,8 @@ import (
 
 	"runboard/app"
 	"runboard/board"
-	"runboard/db/sqlite"
 	"runboard/e2e/harness"
 )
-
-// clock is a settable clock. It is safe for concurrent use, because the store reads it at any time.
-type clock struct{ unixMicro atomic.Int64 }
-
-func (c *clock) now() time.Time { return time.UnixMicro(c.unixMicro.Load()) }
-
-func (c *clock) set(now time.Time) { c.unixMicro.Store(now.UnixMicro()) }
-
-// past fills a store with history by setting its clock.
-type past struct {
-	t       *testing.T
-	store   *sqlite.Store
-	clock   clock
-	waiting map[string][]app.ProcessRun // by kind, oldest first
-}
-
-// openPast opens a new database. Its caller must close the store.
-func openPast(t *testing.T, path string) *past {
-	t.Helper()
-	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store, err := sqlite.Open(t.Context(),
-		sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.store = store
-	return p
-}
-
-func (p *past) close() {
-	p.t.Helper()
-	if err := p.store.Close(); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *past) create(kind string, n int) {
-	p.t.Helper()
-	if n == 0 {
-		return
-	}
-	batch, err := p.store.Create(p.t.Context(), app.CreateRequest{Kind: kind, Count: n})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.waiting[kind] = append(p.waiting[kind], batch.Runs()...)
-}
-
-// work starts up to n waiting runs of a kind and finishes them after about the given time. Every eighth run
-// fails.
-func (p *past) work(kind string, n int, about time.Duration) {
-	p.t.Helper()
-	runs := p.waiting[kind][:min(n, len(p.waiting[kind]))]
-	p.waiting[kind] = p.waiting[kind][len(runs):]
-	began := p.clock.now()
-	p.each(runs, func(run *app.ProcessRun) (err error) {
-		*run, err = p.store.Start(p.t.Context(), *run)
-		return err
-	})
-	for part, i := len(runs)/3+1, 0; i < len(runs); i += part {
-		p.clock.set(p.clock.now().Add(about / 3))
-		p.each(runs[i:min(i+part, len(runs))], func(run *app.ProcessRun) error {
-			if run.ID%8 == 0 {
-				return p.store.Finish(p.t.Context(), *run,
-					app.Outcome{Status: app.Failed, Error: "the disk is full"})
-			}
-			return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Completed})
-		})
-	}
-	p.clock.set(began)
-}
-
-// each applies do to all runs concurrently.
-func (p *past) each(runs []app.ProcessRun, do func(*app.ProcessRun) error) {
-	p.t.Helper()
-	var group sync.WaitGroup
-	for i := range runs {
-		group.Go(func() {
-			if err := do(&runs[i]); err != nil {
-				p.t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-}
 
 // wave oscillates around 1.
 func wave(i int, length float64) float64 { return 1 + 0.6*math.Sin(float64(i)/length) }
@@ -174,7 +87,8 @@ const partsOutside = `[...document.querySelectorAll(".plot > svg")].flatMap((svg
 	const box = svg.getBoundingClientRect();
 	return [...svg.querySelectorAll(".bar > rect, path.waiting")].filter((part) => {
 		const is = part.getBoundingClientRect();
-		return is.left < box.left - 1 || is.right > box.right + 1 || is.top < box.top - 3 || is.bottom > box.bottom + 1;
+		return is.left < box.left - 1 || is.right > box.right + 1 || is.top < box.top - 3 ||
+		is.bottom > box.bottom + 1;
 	}).map((part) => part.outerHTML);
 })`
 
@@ -187,21 +101,25 @@ func TestCharts_AreReadableOnAPhone(t *testing.T) {
 		harness.WorkThat("backup", ""), harness.WorkThat("report", ""))
 	for _, width := range []int64{320, 360, 1000, 1920} {
 		for _, period := range []string{"15m", "24h", "7d", "30d"} {
-			tab := openTab(t, p.URL+"/process_runs/statistics?period="+period, chromedp.EmulateViewport(width, 800))
+			tab := openTab(t, p.URL+"/process_runs/statistics?period="+period,
+				chromedp.EmulateViewport(width, 800))
 			tab.untilLive()
-			evaluate[bool](tab, `document.querySelectorAll("details").forEach((one) => one.open = true), true`)
+			evaluate[bool](tab,
+				`document.querySelectorAll("details").forEach((one) => one.open = true), true`)
 			if wide := evaluate[int64](tab, "document.documentElement.scrollWidth"); wide > width {
 				t.Errorf("the page of %s is %d pixels wide in a window of %d", period, wide, width)
 			}
 			if small := evaluate[[]string](tab, `[...document.querySelectorAll("main :is(p, span, li, td, th, caption, summary, small)")].
-				filter((one) => one.innerText && parseFloat(getComputedStyle(one).fontSize) < 12).map((one) => one.outerHTML)`); len(small) > 0 {
+				filter((one) => one.innerText && parseFloat(getComputedStyle(one).fontSize) < 12).
+				map((one) => one.outerHTML)`); len(small) > 0 {
 				t.Errorf("at a width of %d these are too small: %v", width, small)
 			}
 			if out := evaluate[[]string](tab, partsOutside); len(out) > 0 {
 				t.Errorf("at a width of %d these are not where they should be: %v", width, out)
 			}
 			if thin := evaluate[float64](tab,
-				`Math.min(...[...document.querySelectorAll(".bar .target")].map((one) => one.getBoundingClientRect().width))`); thin < 2.5 {
+				`Math.min(...[...document.querySelectorAll(".bar .target")].
+					map((one) => one.getBoundingClientRect().width))`); thin < 2.5 {
 				t.Errorf("at a width of %d, a bar of %s is %v pixels wide", width, period, thin)
 			}
 		}
@@ -223,7 +141,8 @@ func TestChart_BarsSayTheirValues(t *testing.T) {
 		const over = document.elementFromPoint(box.left + box.width / 2, box.bottom - 3);
 		return over.closest(".bar") === bar ? bar.querySelector("title").textContent : "hidden";
 	})`)
-	values := regexp.MustCompile(`^\d+ \w+, \d\d:\d\d–\d\d:\d\d UTC: ([\d,]+ failed, )?[\d,]+ completed(, at most [\d,]+ waiting)?$|: none finished`)
+	values := regexp.MustCompile(`^\d+ \w+, \d\d:\d\d–\d\d:\d\d UTC: ([\d,]+ failed, )?[\d,]+ completed(,
+		at most [\d,]+ waiting)?$|: none finished`)
 	for _, title := range titles {
 		if !values.MatchString(title) {
 			t.Errorf("a bar says %q", title)
@@ -233,7 +152,8 @@ func TestChart_BarsSayTheirValues(t *testing.T) {
 		t.Errorf("%d bars", len(titles))
 	}
 	rows := evaluate[int](tab, `document.querySelectorAll("#statistics_table tr").length`)
-	if shown := evaluate[bool](tab, `document.querySelector("#statistics_table").checkVisibility()`); rows != len(titles) || shown {
+	if shown := evaluate[bool](tab,
+		`document.querySelector("#statistics_table").checkVisibility()`); rows != len(titles) || shown {
 		t.Errorf("the table has %d rows, and is open: %t", rows, shown)
 	}
 }
@@ -250,7 +170,8 @@ func TestChart_IsReadableInForcedColours(t *testing.T) {
 		Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}},
 	})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs/statistics"))
-	colours := evaluate[[]string](tab, `[...document.querySelectorAll("pattern > :first-child")].map((one) => getComputedStyle(one).fill).
+	colours := evaluate[[]string](tab, `[...document.querySelectorAll("pattern > :first-child")].
+		map((one) => getComputedStyle(one).fill).
 		concat(getComputedStyle(document.querySelector(".plot path.waiting")).stroke)`)
 	if different(colours) != 4 {
 		t.Errorf("in forced colours the statuses and the line are %q", colours)
@@ -294,7 +215,8 @@ func TestStatistics_OpenTableStaysOpen(t *testing.T) {
 	tab.until("the rest is in the table of kinds",
 		`document.querySelector("#statistics_kinds td").innerText === "7"`)
 	if !evaluate[bool](tab,
-		`window.opened.isConnected && window.opened.open && document.activeElement === window.opened.querySelector("summary") && window.notReloaded`) {
+		`window.opened.isConnected && window.opened.open &&
+			document.activeElement === window.opened.querySelector("summary") && window.notReloaded`) {
 		t.Error("what was opened, or the focus, is lost")
 	}
 	if !evaluate[bool](tab, `window.picture.isConnected`) {
@@ -320,7 +242,8 @@ func TestStatistics_PeriodsAreLinks(t *testing.T) {
 		`document.getElementById("statistics_chart_title").textContent === "Runs that finished every 3 h in the last 7 days"`)
 	tab.do(chromedp.Click(chromedp.CSS(`#statistics_kinds a`)))
 	tab.until("the runs of the kind are listed",
-		`location.search.includes("since=168h") && document.querySelectorAll("#process_runs tr").length === 2`)
+		`location.search.includes("since=168h") &&
+			document.querySelectorAll("#process_runs tr").length === 2`)
 }
 
 func TestStatistics_TilesAreLive(t *testing.T) {
@@ -335,7 +258,8 @@ func TestStatistics_TilesAreLive(t *testing.T) {
 	tile := func(i int, want string) {
 		t.Helper()
 		tab.until("tile says "+want, fmt.Sprintf(
-			`document.querySelectorAll("#statistics_tiles > li")[%d].innerText.replace(/\s+/g, " ").includes(%q)`, i, want))
+			`document.querySelectorAll("#statistics_tiles > li")[%d].innerText.replace(/\s+/g, " ").
+				includes(%q)`, i, want))
 	}
 	tile(0, "0 waiting Queue empty.")
 	tile(1, "0 of 2 workers busy")

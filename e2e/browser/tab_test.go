@@ -85,7 +85,8 @@ const readBoard = `(() => {
 			version: cell.id === cell.closest("tr").id + "_status" ? Number(cell.dataset.version) : -1,
 		})),
 		words: cells.map((cell) => cell.textContent.trim().split(/\s/)[0]),
-		counts: Object.fromEntries(["created", "started", "completed", "failed", "cancelled"].map((s) => [s, number("count_" + s)])),
+		counts: Object.fromEntries(["created", "started", "completed", "failed", "cancelled"].
+		map((s) => [s, number("count_" + s)])),
 		total: number("count_all"),
 	};
 })()`

@@ -21,7 +21,8 @@ const spaceText = `(() => {
 
 // tooWide evaluates to the elements that end outside of the window.
 const tooWide = `[...document.querySelectorAll("main *")].filter((one) =>
-	one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5).map((one) => one.outerHTML.slice(0, 120))`
+	one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5).
+	map((one) => one.outerHTML.slice(0, 120))`
 
 func TestPages_FitWithTextSpacing(t *testing.T) {
 	harness.SkipOnPostgres(t)
@@ -30,8 +31,10 @@ func TestPages_FitWithTextSpacing(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path },
 		harness.WorkThat("backup", ""), harness.WorkThat("report", "the disk is full"))
 	harness.StartRunsOf(harness.NewExpect(t, p), "report", 2)
-	for _, page := range []string{"/process_runs", "/process_runs?q=disk&status=failed", "/process_runs/1", "/kinds",
-		"/kinds/report", "/process_runs/failures", "/process_runs/statistics", "/process_runs/statistics?period=15m",
+	for _, page := range []string{"/process_runs", "/process_runs?q=disk&status=failed",
+		"/process_runs/1", "/kinds",
+		"/kinds/report", "/process_runs/failures", "/process_runs/statistics",
+		"/process_runs/statistics?period=15m",
 		"/process_runs/statistics?period=30d", "/process_runs/timeline"} {
 		fitsWithTextSpacing(t, p.URL+page)
 	}
@@ -62,6 +65,7 @@ func fitsWithTextSpacing(t *testing.T, url string) {
 	evaluate[bool](tab, spaceText)
 	evaluate[bool](tab, `document.querySelectorAll("main details").forEach((one) => one.open = true), true`)
 	if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > width {
-		t.Errorf("%s is %d pixels wide in a window of %d: %q", url, wide, width, evaluate[[]string](tab, tooWide))
+		t.Errorf("%s is %d pixels wide in a window of %d: %q", url, wide, width,
+			evaluate[[]string](tab, tooWide))
 	}
 }

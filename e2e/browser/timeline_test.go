@@ -198,7 +198,8 @@ func TestTimeline_SelectsApplyAtOnce(t *testing.T) {
 	shows := func(bars int, query string) {
 		t.Helper()
 		tab.until(fmt.Sprintf("%s has %d bars", query, bars), fmt.Sprintf(
-			`location.search === %q && document.querySelectorAll("#timeline .work").length === %d`, query, bars))
+			`location.search === %q && document.querySelectorAll("#timeline .work").length === %d`, query,
+			bars))
 		tab.untilSocket("/process_runs/timeline/live" + query)
 	}
 	if evaluate[bool](tab, `document.querySelector(".timeline-filter button").checkVisibility()`) {
@@ -246,7 +247,8 @@ func TestTimeline_StatusesDifferInForcedColors(t *testing.T) {
 			return getComputedStyle(probe).color;
 		});
 		const shapes = document.querySelectorAll(".timeline-legend rect, .timeline .work, pattern > *");
-		return [...shapes].filter((one) => getComputedStyle(one).fill.startsWith("rgb") && !forced.includes(getComputedStyle(one).fill)).
+		return [...shapes].filter((one) => getComputedStyle(one).fill.startsWith("rgb") &&
+		!forced.includes(getComputedStyle(one).fill)).
 			map((one) => one.outerHTML + getComputedStyle(one).fill);
 	})()`)
 	if len(strange) > 0 {
@@ -325,7 +327,8 @@ func TestTimeline_TimesAreThoseOfTheReader(t *testing.T) {
 	t.Parallel()
 	p := threeLanes(t)
 	tab := newTab(t)
-	call(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kathmandu"})
+	call(tab, emulation.SetTimezoneOverride,
+		emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kathmandu"})
 	tab.do(chromedp.Navigate(p.URL + timelinePath + "?span=2h"))
 	tab.untilLive()
 	ticks := `[...document.querySelectorAll("#timeline .tick time")]`

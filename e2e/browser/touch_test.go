@@ -14,7 +14,8 @@ const tooSmall = `(() => {
 	const found = [];
 	const targets = "a, button, input:not([type=hidden]), select, summary, textarea";
 	for (const one of document.querySelectorAll(targets)) {
-		if (!one.checkVisibility() || one.disabled || one.matches(".skip, svg a, [data-line], p a:not([class]), dd a, td a")) continue;
+		if (!one.checkVisibility() || one.disabled ||
+		one.matches(".skip, svg a, [data-line], p a:not([class]), dd a, td a")) continue;
 		one.scrollIntoView({block: "center", inline: "center"});
 		const box = (one.closest("label") ?? one).getBoundingClientRect();
 		const x = box.x + box.width / 2, y = box.y + box.height / 2;
@@ -25,7 +26,9 @@ const tooSmall = `(() => {
 		};
 		const reach = 11; // boxes may end within a pixel
 		const missed = [[-reach, 0], [reach, 0], [0, -reach], [0, reach]].filter((point) => !isHit(point));
-		if (box.width > 0 && missed.length > 0) found.push(one.outerHTML.slice(0, 120) + " misses " + missed.join(" "));
+		if (box.width > 0 && missed.length > 0) {
+			found.push(one.outerHTML.slice(0, 120) + " misses " + missed.join(" "));
+		}
 	}
 	return found;
 })()`
