@@ -101,8 +101,11 @@ func (o *output) copySome(fd int) (n int, done bool) {
 	o.turn.Lock()
 	defer o.turn.Unlock()
 	n, err := unix.Read(fd, o.buffer)
+	for errors.Is(err, unix.EINTR) { // "the pipe is empty" would wait for the next output
+		n, err = unix.Read(fd, o.buffer)
+	}
 	if err != nil {
-		return -1, !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+		return -1, !errors.Is(err, unix.EAGAIN)
 	}
 	if o.first != nil {
 		o.first.copyRest()
