@@ -79,3 +79,18 @@ func ExampleNewRun() {
 	fmt.Println(err)
 	// Output: the warehouse is busy
 }
+
+func ExampleNewRecordedRun() {
+	t := &testing.T{} // the one of your test
+	run, recorder := jobstest.NewRecordedRun(t, app.ProcessRun{ID: 7, Attempt: 2})
+	err := restock(context.Background(), run)
+	fmt.Println(err)
+	percent, message := recorder.Progress()
+	fmt.Println(percent, message)
+	fmt.Print(recorder.Log())
+	// Output:
+	// <nil>
+	// 50 counting
+	// run #7, attempt 2
+	// one shelf is empty
+}
