@@ -1,6 +1,7 @@
 package board
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
@@ -139,7 +140,7 @@ func ParseConfig(args []string) (config Config, err error) {
 		_ = os.Unsetenv(secret)
 	}
 	if err != nil {
-		return config, err
+		return config, fmt.Errorf("%w (see --help)", err)
 	}
 	if err := config.Validate(); err != nil {
 		return config, err

@@ -223,6 +223,15 @@ func TestValidate_HidesDatabasePasswords(t *testing.T) {
 	}
 }
 
+func TestConfig_WrongArgumentsPointToTheHelp(t *testing.T) {
+	for _, args := range [][]string{{"chekc", "kinds.yaml"}, {"--kidns=x"}, {"--workers=x"}, {"--addr"}} {
+		_, err := ParseConfig(args)
+		if err == nil || !strings.HasSuffix(err.Error(), " (see --help)") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
 func TestConfig_DatabasePath(t *testing.T) {
 	t.Parallel()
 	if got := with(func(c *Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).
