@@ -34,7 +34,8 @@ func (s *Server) hardenServer() {
 			conn.begin()
 		}
 		header := &ctx.Request.Header
-		if ambiguous(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
+		if ambiguous(header.RawHeaders()) || namesTwoHosts(&ctx.Request) ||
+			!bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
 			ctx.SetConnectionClose()
 			s.failEarly(ctx, fiber.ErrBadRequest)
 			return
@@ -129,4 +130,12 @@ func ambiguous(headers []byte) bool {
 		}
 	}
 	return length && encoding
+}
+
+// namesTwoHosts reports whether the target of a request is the URL of another host than that of its header.
+// RFC 9112 lets the former count, while the checks of this server look at the latter.
+func namesTwoHosts(request *fasthttp.Request) bool {
+	target := request.Header.RequestURI()
+	return !bytes.HasPrefix(target, []byte("/")) && bytes.Contains(target, []byte("://")) &&
+		!bytes.EqualFold(request.URI().Host(), request.Header.Host())
 }

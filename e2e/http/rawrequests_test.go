@@ -91,6 +91,7 @@ func ambiguousRequests(addr string) map[string]ambiguous {
 		"no host":                 {"GET /up HTTP/1.1\r\n\r\n", 400},
 		"two hosts":               {"GET /up HTTP/1.1\r\n" + host + host + "\r\n", 400},
 		"two hosts, spelt apart":  {"GET /up HTTP/1.1\r\n" + host + "hOST: 127.0.0.1\r\n\r\n", 400},
+		"a host and another one":  {"GET http://evil.example/up HTTP/1.1\r\n" + host + "\r\n", 400},
 		"a host that is none":     {"GET /up HTTP/1.1\r\nHost: 127.0.0.1/x\r\n\r\n", 400},
 		"a host with two ports":   {"GET /up HTTP/1.1\r\nHost: 127.0.0.1:80:80\r\n\r\n", 400},
 		"headers that are large": {"GET /up HTTP/1.1\r\n" + host + "X: " + strings.Repeat("x", 9000) +
@@ -132,6 +133,15 @@ func TestHost_UnknownNamesAreRefused(t *testing.T) {
 			answer.check(t, http.StatusMisdirectedRequest)
 		})
 	}
+}
+
+// Proxies make such requests.
+func TestHost_MayBeInTheTargetOfARequest(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	answer, _ := raw(t, p, "GET http://"+p.Addr+"/process_runs HTTP/1.1\r\nHost: "+p.Addr+"\r\n\r\n")
+	answer.check(t, http.StatusOK)
 }
 
 // dripTime is when the server gives up on an incomplete request.
