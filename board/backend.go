@@ -36,8 +36,14 @@ type backend struct {
 	store     store
 	engines   []engine
 	recovered sqlite.Recovery // what opening the database repaired
-	warnings  []sqlite.Warning
+	warnings  []warning
 	failed    <-chan error // receives an error if the store can never be used again; nil: never
+}
+
+// warning is a log message for the operator, with its attributes. It waits until the board has logged its URL.
+type warning struct {
+	text string
+	args []any
 }
 
 // openBackend opens the database that the configuration names. After an error nothing is left open.
@@ -79,12 +85,15 @@ func openSQLite(ctx context.Context, config Config, offered *offer) (*backend, e
 		MaxCrashes: config.MaxCrashes,
 	}
 	maintain := func(ctx, _ context.Context) { file.Maintain(ctx) }
-	return &backend{
+	opened := &backend{
 		store:     file,
 		engines:   []engine{outlasting(bulk.Run, queue.Run), maintain},
 		recovered: file.Recovered(),
-		warnings:  file.Warnings(),
-	}, nil
+	}
+	for _, one := range file.Warnings() {
+		opened.warnings = append(opened.warnings, warning{one.Text, one.Args})
+	}
+	return opened, nil
 }
 
 // outlasting returns an engine that runs both engines and stops the first only after the second has stopped.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/sqlite"
 	"runboard/handlers"
 	"runboard/handlers/live"
 	"runboard/jobs"
@@ -59,7 +58,7 @@ func New(config Config, kinds ...Kind) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	var warnings []sqlite.Warning
+	var warnings []warning
 	if offered.hasCommands() {
 		warnings = sweep(config)
 	}
@@ -188,8 +187,8 @@ func (b *Board) closeAll(deadline time.Time) error {
 
 // logRecovery logs what opening the database found and repaired.
 func (b *Board) logRecovery() {
-	for _, warning := range b.warnings {
-		b.config.Logger.Warn(warning.Text, warning.Args...)
+	for _, one := range b.warnings {
+		b.config.Logger.Warn(one.text, one.args...)
 	}
 	r := b.recovered
 	if r.Repaired {

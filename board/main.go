@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"runboard/board/kindsfile"
-	"runboard/db/sqlite"
 	"runboard/jobs"
 	"runboard/jobs/command"
 )
@@ -46,9 +45,9 @@ func Main(kinds ...Kind) {
 	go handleSignals(shutDown, stopHard)
 	warnings := sweep(config)
 	if unguarded != nil {
-		warnings = append(warnings, sqlite.Warning{
-			Text: "commands may be able to read the environment and memory of this process",
-			Args: []any{"error", unguarded},
+		warnings = append(warnings, warning{
+			text: "commands may be able to read the environment and memory of this process",
+			args: []any{"error", unguarded},
 		})
 	}
 	b, err := open(ctx, config, offered)
@@ -82,9 +81,9 @@ func refusal(subcommand string, err error) string {
 
 // sweep removes what commands of dead servers left behind, before their runs start again. It returns warnings
 // for the operator about that.
-func sweep(config Config) (warnings []sqlite.Warning) {
+func sweep(config Config) (warnings []warning) {
 	jobs.SweepLeftovers(config.CommandUser, func(text string, args ...any) {
-		warnings = append(warnings, sqlite.Warning{Text: text, Args: args})
+		warnings = append(warnings, warning{text, args})
 	})
 	return warnings
 }
