@@ -66,8 +66,10 @@ func (b *bench) browser() (string, error) {
 				group(one.median("longest"), 0), one.spread("longest", 0),
 				group(one.median("slow"), 0), group(one.median("before"), 1), group(one.median("after"), 1)})
 	}
-	return fmt.Sprintf("One page of the list in Chromium for %v (polled: %v) while %s runs a second are started, done and completed. Busy is the CPU time of "+
-		"the main thread. Tasks are measured by the wall clock, so other load makes them longer; 0 means under 50 ms. Heaps are measured after a garbage collection. "+
+	return fmt.Sprintf("One page of the list in Chromium for %v (polled: %v) while %s runs a second are "+
+		"started, done and completed. Busy is the CPU time of "+
+		"the main thread. Tasks are measured by the wall clock, so other load makes them longer; 0 means "+
+		"under 50 ms. Heaps are measured after a garbage collection. "+
 		"Goal: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime,
 		group(browserPace, 0), table(rows)), nil
 }

@@ -187,8 +187,12 @@ func (b *bench) fanOut() (string, error) {
 					group(one.median("p50"), 1), group(one.median("p99"), 1), group(one.median("most"), 0)})
 		}
 	}
-	return fmt.Sprintf("One frame of %d bytes every %v to all sockets, from the call that publishes it to the read. Runboard's call is a cancel or a retry, "+
-		"including the commit and the rendering. The CPU time of publishing to a single socket is subtracted and shown separately. At most: the sockets divided by the time until the last of them has read the frame. Goal: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows), versions()), nil
+	return fmt.Sprintf("One frame of %d bytes every %v to all sockets, from the call that publishes it to "+
+		"the read. Runboard's call is a cancel or a retry, "+
+		"including the commit and the rendering. The CPU time of publishing to a single socket is "+
+		"subtracted and shown separately. At most: the sockets divided by the time until the last of them "+
+		"has read the frame. Goal: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows),
+		versions()), nil
 }
 
 // fanOutRound measures one server with this many sockets. size is the size of the hubs' messages in bytes;

@@ -100,7 +100,8 @@ func (b *bench) growth() (string, error) {
 		}
 		lines = append(lines, append(row, group(all[len(all)-1].median(name)/all[0].median(name), 2)))
 	}
-	return fmt.Sprintf("The same requests on databases with ever more finished rows; the lowest and the highest round are in brackets. Goal: no more than 1.2 times.\n\n%s", table(lines)), nil
+	return fmt.Sprintf("The same requests on databases with ever more finished rows; the lowest and the "+
+		"highest round are in brackets. Goal: no more than 1.2 times.\n\n%s", table(lines)), nil
 }
 
 // growthRound measures one database with this many rows. All times are medians in ms.

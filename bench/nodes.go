@@ -88,10 +88,14 @@ func nodesText(all, pickups []samples) string {
 		waits = append(waits, []string{p.name, group(s.median("p50"), 1), group(s.median("p99"), 1),
 			s.spread("p50", 1)})
 	}
-	return fmt.Sprintf("%s runs that do nothing, started by %d clients in requests for %d each, until every one is done. "+
-		"All acknowledged writes are on disk (`synchronous=full`). The server is on the same two cores as the nodes, with 256 MB of buffers and the settings that it comes with. "+
-		"River alone inserts its jobs from %d goroutines in its process, and keeps nothing but the jobs (goals for one node: half of it with 100 workers, 0.3 with 10).\n\n%s\n"+
-		"Pick-up of one run at a time by idle nodes with %d workers each, from the commit of its creation to the first line of the work (goal: p50 5 ms, p99 20 ms):\n\n%s",
+	return fmt.Sprintf("%s runs that do nothing, started by %d clients in requests for %d each, until "+
+		"every one is done. "+
+		"All acknowledged writes are on disk (`synchronous=full`). The server is on the same two cores as "+
+		"the nodes, with 256 MB of buffers and the settings that it comes with. "+
+		"River alone inserts its jobs from %d goroutines in its process, and keeps nothing but the jobs "+
+		"(goals for one node: half of it with 100 workers, 0.3 with 10).\n\n%s\n"+
+		"Pick-up of one run at a time by idle nodes with %d workers each, from the commit of its creation "+
+		"to the first line of the work (goal: p50 5 ms, p99 20 ms):\n\n%s",
 		group(nodesRuns, 0), wholeClients, nodesEach, wholeClients, table(rows), pickupWorkers, table(waits))
 }
 

@@ -122,7 +122,8 @@ func (b *bench) page() (string, error) {
 			group(of.median("cpu"), 0), of.spread("cpu", 0), group(of.median("bytes"), 0),
 		})
 	}
-	text := fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the page.\n\n%s\n",
+	text := fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the "+
+		"page.\n\n%s\n",
 		pageClients, pageClients, app.PageSize, table(rows))
 	if b.older != "" {
 		text += fmt.Sprintf("CPU a page against the older one: %.2f (goal: 0.33). ",

@@ -204,8 +204,10 @@ func (b *bench) queues() (string, error) {
 			ours/best)); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and saved. "+
-		"The CPU time includes that of the servers.\n\n%s\nOf the limit: %.2f (goal: 0.6). Of the best peer: %.1f times (goal: 4).\n%s",
+	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until "+
+		"all are done and saved. "+
+		"The CPU time includes that of the servers.\n\n%s\n"+
+		"Of the limit: %.2f (goal: 0.6). Of the best peer: %.1f times (goal: 4).\n%s",
 		queueWorkers, queueCall, table(rows), ours/limit, ours/best, versions()), nil
 }
 
@@ -228,6 +230,7 @@ func (b *bench) pickups() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d workers, one run at a time on an idle queue, %d of them a round, from the call to the first line of the work "+
+	return fmt.Sprintf("%d workers, one run at a time on an idle queue, %d of them a round, from the call "+
+		"to the first line of the work "+
 		"(goal: p50 1 ms, p99 3 ms).\n\n%s%s", pickupWorkers, pickupRuns, table(rows), versions()), nil
 }

@@ -86,9 +86,12 @@ func (b *bench) storm() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s sockets on the newest page for %v while runs are started, done and completed. Behind is the age, when a "+
-		"frame has been read, of its oldest change that earlier frames did not have. Goal: 400 ms at p99, one core, 16,384 bytes.\n\n%s\n"+
-		"Peers that push every one of %s changes a second to the same sockets, for %v, must send %s frames a second:\n\n%s%s",
+	return fmt.Sprintf("%s sockets on the newest page for %v while runs are started, done and completed. "+
+		"Behind is the age, when a "+
+		"frame has been read, of its oldest change that earlier frames did not have. Goal: 400 ms at p99, "+
+		"one core, 16,384 bytes.\n\n%s\n"+
+		"Peers that push every one of %s changes a second to the same sockets, for %v, must send %s frames "+
+		"a second:\n\n%s%s",
 		group(stormSockets, 0), stormTime, table(rows), group(stormPushed, 0), stormPushing,
 		group(stormPushed*stormSockets, 0), pushed, versions()), nil
 }

@@ -62,11 +62,14 @@ func wholeText(ours, alone, rails samples) string {
 	compared := "The Rails example was not run: ruby-rails, puma and ruby-pg could not be installed."
 	if len(rails) > 0 {
 		rows = append(rows, row("Rails example", rails))
-		compared = fmt.Sprintf("Of the Rails example (bench/rails: ActiveJob and ActionCable with their async adapters on PostgreSQL, one puma with five threads, %d runs; "+
-			"CPU time including PostgreSQL's): %.0f times (goal: 100), at 1/%.0f of its CPU time a run (goal: 1/100).", railsPosts*wholeCount,
+		compared = fmt.Sprintf("Of the Rails example (bench/rails: ActiveJob and ActionCable with their "+
+			"async adapters on PostgreSQL, one puma with five threads, %d runs; "+
+			"CPU time including PostgreSQL's): %.0f times (goal: 100), at 1/%.0f of its CPU time a run "+
+			"(goal: 1/100).", railsPosts*wholeCount,
 			ours.median("rate")/rails.median("rate"), rails.median("cpu")/ours.median("cpu"))
 	}
-	return fmt.Sprintf("`POST count=%d` from %d clients with %d connections, without delay, until a watching socket shows the last run done.\n\n%s\n"+
+	return fmt.Sprintf("`POST count=%d` from %d clients with %d connections, without delay, until a "+
+		"watching socket shows the last run done.\n\n%s\n"+
 		"Of its queue alone: %.2f (goal: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows),
 		ours.median("rate")/alone.median("rate"), compared)
 }
