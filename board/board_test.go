@@ -291,8 +291,10 @@ func TestDocs_ListEveryFlag(t *testing.T) {
 	const path = "../docs/configuration.md"
 	var text strings.Builder
 	text.WriteString("# Configuration\n\n" +
-		"Each flag has an environment variable, which a flag overrides; an empty variable counts as absent. Durations are written\n" +
-		"like `90s`, `1h30m` or `7d`, sizes like `64KiB` or `10GiB`. A wrong value ends the program with exit status 2 and one line that names\n" +
+		"Each flag has an environment variable, which a flag overrides; an empty variable counts as " +
+		"absent. Durations are written\n" +
+		"like `90s`, `1h30m` or `7d`, sizes like `64KiB` or `10GiB`. A wrong value ends the program with " +
+		"exit status 2 and one line that names\n" +
 		"the flag. This page is generated from the flags.\n\n" +
 		"| flag | variable | default | meaning |\n|---|---|---|---|\n")
 	fields := reflect.TypeFor[Config]()

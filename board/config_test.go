@@ -176,8 +176,9 @@ func TestValidate_DatabaseFile(t *testing.T) {
 	for _, url := range []string{
 		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db",
 		"mysql://host/runs", "sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb",
-		"sqlite:runs#1.db", "sqlite:a\x00b", "sqlite://runs.db", "postgres:", "postgres://", "postgres://host",
-		"postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
+		"sqlite:runs#1.db", "sqlite:a\x00b", "sqlite://runs.db", "postgres:", "postgres://",
+		"postgres://host", "postgres://host/", "postgresql://host/", "postgres://host:port/runs",
+		"postgres://ho st/runs",
 	} {
 		refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")
 	}

@@ -131,7 +131,8 @@ func TestCommand_InputsFileBelongsToItsUser(t *testing.T) {
 	}
 	c := scriptCommand(t, "")
 	c.Path, c.User = filepath.Join(dir, "script.sh"), user
-	const text = "#!/bin/sh\nid -u; stat -c '%u %a' \"$RUNBOARD_INPUTS\"; stat -c '%u %a' \"${RUNBOARD_INPUTS%/*}\"; wc -c <\"$RUNBOARD_INPUTS\"\n"
+	const text = "#!/bin/sh\nid -u; stat -c '%u %a' \"$RUNBOARD_INPUTS\"; stat -c '%u %a' " +
+		"\"${RUNBOARD_INPUTS%/*}\"; wc -c <\"$RUNBOARD_INPUTS\"\n"
 	script.Write(t, c.Path, text)
 	a := newAttempts(t, c.Kind(app.Kind{}))
 	run, log := a.execute(t, a.start(t, "job", secretValues()...))

@@ -38,7 +38,8 @@ func TestMasker_MasksLongSecretsOnly(t *testing.T) {
 
 func TestMaskStream_MasksAcrossWrites(t *testing.T) {
 	t.Parallel()
-	const text = "begin hunter2hunter2hunter2 middle hunter2hunterX first secret and first secret longer end aaaaaaaaaaaaaaaa first secre"
+	const text = "begin hunter2hunter2hunter2 middle hunter2hunterX first secret and first secret longer " +
+		"end aaaaaaaaaaaaaaaa first secre"
 	secrets := []string{"hunter2hunter2", "first secret", "first secret longer", "longer end", "aaaaaaaaa"}
 	const want = "begin ••• middle hunter2hunterX ••• and ••• ••• first secre"
 	if got := newMasker(secrets, nil).text(text); got != want {

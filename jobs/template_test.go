@@ -86,8 +86,10 @@ func TestTemplate_RefusesUnsafePlaces(t *testing.T) {
 // an interpreter, no value follows an option that may be followed by code, and none is its first word.
 func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
-	names := strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo xargs awk gawk python3 perl ruby node deno bun php lua")
-	options := strings.Fields("-c -e -E -r -p -xc -n -u -x --eval --command --print --eval=1 --verbose -- A=1 script.sh")
+	names := strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo xargs awk gawk " +
+		"python3 perl ruby node deno bun php lua")
+	options := strings.Fields("-c -e -E -r -p -xc -n -u -x --eval --command --print --eval=1 --verbose -- " +
+		"A=1 script.sh")
 	words := rapid.SampledFrom(slices.Concat(names, options,
 		[]string{"/usr/bin/sh", "{database}", "{database}", "{database}"}))
 	rapid.Check(t, func(t *rapid.T) {

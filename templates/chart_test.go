@@ -206,7 +206,8 @@ func TestChart_DescriptionHasTotalsAndPeaks(t *testing.T) {
 	t.Parallel()
 	steps := map[int]app.Counters{1: {Completed: 2, Failed: 1}, 4: {Cancelled: 1}}
 	c := chartOf(periodOf(app.Last24Hours, steps, map[int]int64{6: 1200}))
-	const want = "2 completed, 1 failed, 1 cancelled. The most in 30 min: 3 finished, 1 Nov, 12:00–12:30 UTC. " +
+	const want = "2 completed, 1 failed, 1 cancelled. The most in 30 min: 3 finished, 1 Nov, " +
+		"12:00–12:30 UTC. " +
 		"At most 1,200 waiting, 1 Nov, 13:00–13:30 UTC."
 	if c.Description != want {
 		t.Errorf("description = %q, want %q", c.Description, want)

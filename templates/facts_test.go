@@ -33,7 +33,8 @@ func TestFacts_SayHowLongARunTook(t *testing.T) {
 		},
 		MedianDuration: 12 * time.Minute, Node: 3,
 	}
-	want := "Kind: backup\nCreated: 1 h ago\nQueue time: 20 min\nDuration: 10 min limit 2 h · usually 12 min\n" +
+	want := "Kind: backup\nCreated: 1 h ago\nQueue time: 20 min\n" +
+		"Duration: 10 min limit 2 h · usually 12 min\n" +
 		"Attempt: 1 of 3\nNode: 3"
 	if got := factsOf(t, ended); got != want {
 		t.Errorf("the facts are\n%s\nwant\n%s", got, want)

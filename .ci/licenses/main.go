@@ -148,7 +148,8 @@ func read(files map[string]map[string]bool) (works []work, err error) {
 }
 
 const (
-	heading = "Runboard contains third-party software under the following licences. Each module or package is\n" +
+	heading = "Runboard contains third-party software under the following licences. Each module or " +
+		"package is\n" +
 		"named with the version in use, and its name says where the source is. SQLite, which is part of\n" +
 		"github.com/mattn/go-sqlite3, is in the public domain.\n"
 	line = "\n================================================================================\n"

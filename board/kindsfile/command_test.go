@@ -40,14 +40,16 @@ func parseRun(t *testing.T, words ...string) (File, error) {
 
 func TestFile_RefusesPlacesForCode(t *testing.T) {
 	var runs [][]string
-	for _, name := range strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo python python3 python3.12 pythonw " +
+	for _, name := range strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo python " +
+		"python3 python3.12 pythonw " +
 		"perl ruby node deno bun php lua /bin/sh /usr/bin/python3 ./node") {
 		runs = append(runs, []string{name, "{x}"}, []string{"timeout", "5", name, "{x}"},
 			[]string{name, "--file={x}"},
 			[]string{name, "script", "-e", "code", "{x}"}, []string{name, "--eval={x}"})
 	}
 	for _, name := range []string{"sh", "/usr/bin/python3"} {
-		for _, option := range strings.Fields("-c -e -E -r -p -xc -ec -nE -cx --eval --command --print --eval=1 --command=1 --print=1") {
+		for _, option := range strings.Fields("-c -e -E -r -p -xc -ec -nE -cx --eval --command --print " +
+			"--eval=1 --command=1 --print=1") {
 			runs = append(runs, []string{name, option, "{x}"}, []string{name, option, "code", "{x}"},
 				[]string{name, "script", option, "code", "more", "--level={x}"},
 				[]string{"nohup", name, option, "code", "{tags}"})
@@ -99,7 +101,8 @@ func TestFile_AllowsPlacesForValues(t *testing.T) {
 
 func TestFile_FaultOfAWordHasItsLine(t *testing.T) {
 	_, err := Parse("kinds.yaml",
-		[]byte("kinds:\n  a:\n    run:\n      - ./work\n      - ok\n\n      # c\n      - '{x}'\n      - ok\n"))
+		[]byte("kinds:\n  a:\n    run:\n      - ./work\n      - ok\n\n      # c\n      - '{x}'\n"+
+			"      - ok\n"))
 	if err == nil || !strings.HasPrefix(err.Error(), "kinds.yaml:8: a: {x} is not one of its inputs") {
 		t.Errorf("the error is %v", err)
 	}
@@ -192,7 +195,8 @@ kinds:
 }
 
 func TestFile_DefinitionFollowsWhatIsConfirmed(t *testing.T) {
-	const base = "kinds:\n  a:\n    title: A\n    run: [sh, ./work]\n    env: {A: b}\n    confirm: Now?\n    timeout: 1h\n    inputs: [{name: x, type: text}]\n"
+	const base = "kinds:\n  a:\n    title: A\n    run: [sh, ./work]\n    env: {A: b}\n    confirm: Now?\n" +
+		"    timeout: 1h\n    inputs: [{name: x, type: text}]\n"
 	definition := func(content string) string {
 		file, err := Parse("kinds.yaml", []byte(content))
 		if err != nil {

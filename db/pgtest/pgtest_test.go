@@ -127,7 +127,8 @@ func TestTemplate_CopyWithChangedSchemaIsDropped(t *testing.T) {
 		"CREATE TABLE more (n int)", "DROP TABLE numbers", "ALTER TABLE numbers ADD m int",
 		"CREATE INDEX ON numbers (n)", "ALTER TABLE numbers SET (autovacuum_enabled = false)",
 		"CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-		"CREATE TRIGGER same BEFORE UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+		"CREATE TRIGGER same BEFORE UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION " +
+			"suppress_redundant_updates_trigger()",
 		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 1000', current_database()); END $$",
 	} {
 		t.Run(change, func(t *testing.T) {

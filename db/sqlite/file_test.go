@@ -42,7 +42,8 @@ var steps = map[string]func(path string) error{
 	},
 	"with a list of migrations": func(path string) error {
 		return someMigrations(path,
-			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, "+
+			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER "+
+				"NOT NULL, "+
 				"is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now'))); "+
 				"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1)")
 	},

@@ -150,12 +150,13 @@ func TestCrash_IsRecoveredOnce(t *testing.T) {
 
 // wrongCounts are statements that make the counts of crashed(t, 0) wrong.
 var wrongCounts = map[string]string{
-	"too many":                 "UPDATE status_counts SET n = n + 7 WHERE status = 2",
-	"too few of the started":   "UPDATE status_counts SET n = 0 WHERE status = 1",
-	"too few of the created":   "UPDATE status_counts SET n = n - 1 WHERE status = 0",
-	"one is missing":           "DELETE FROM status_counts WHERE status = 3",
-	"one that is 0 is missing": "UPDATE process_runs SET status = 2 WHERE status = 3; UPDATE status_counts SET n = 4 WHERE status = 2; DELETE FROM status_counts WHERE status = 3",
-	"all are missing":          "DELETE FROM status_counts",
+	"too many":               "UPDATE status_counts SET n = n + 7 WHERE status = 2",
+	"too few of the started": "UPDATE status_counts SET n = 0 WHERE status = 1",
+	"too few of the created": "UPDATE status_counts SET n = n - 1 WHERE status = 0",
+	"one is missing":         "DELETE FROM status_counts WHERE status = 3",
+	"one that is 0 is missing": "UPDATE process_runs SET status = 2 WHERE status = 3; UPDATE status_counts " +
+		"SET n = 4 WHERE status = 2; DELETE FROM status_counts WHERE status = 3",
+	"all are missing": "DELETE FROM status_counts",
 }
 
 func TestCounts_AreRepairedAtOpen(t *testing.T) {

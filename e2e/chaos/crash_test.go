@@ -108,7 +108,8 @@ func checkWork(t *testing.T, path string, work harness.Notes) {
 	for _, run := range runs {
 		if begun, ended := work.Begun[run.ID], work.Ended[run.ID]; ended < run.Attempts ||
 			begun > run.Attempts+run.Crashes {
-			t.Errorf("run %d was begun %d times and came to its end %d times, after %d attempts and %d crashes",
+			t.Errorf("run %d was begun %d times and came to its end %d times, after %d attempts and "+
+				"%d crashes",
 				run.ID, begun, ended, run.Attempts, run.Crashes)
 		}
 	}
@@ -135,7 +136,8 @@ func checkDatabase(t *testing.T, path string, counts map[string]int64, total int
 	}
 	// Creation is version 1. Each attempt adds a start and an end, and each crash a start and a rescue.
 	if n := harness.NumberIn(t, db,
-		"SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT IN (1, 2)"); n != 0 {
+		"SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT "+
+			"IN (1, 2)"); n != 0 {
 		t.Errorf("%d runs have a version or an attempt that cannot be", n)
 	}
 	if harness.NumberIn(t, db, "SELECT sum(crashes) FROM process_runs") == 0 {

@@ -76,7 +76,8 @@ func TestNodes_FollowTheirKindsFiles(t *testing.T) {
 	const one = "kinds:\n  one: {run: [\"true\"]}\n"
 	const two = one + "  two: {run: [\"true\"], concurrency: 1}\n"
 	const secret = one +
-		"  two: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: token, type: secret, required: true}]}\n"
+		"  two: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: token, type: secret, " +
+		"required: true}]}\n"
 	server := pgtest.URL(t)
 	pages := startKindsNode(t, server, one, "--role", "web")
 	works := startKindsNode(t, server, one, "--role", "worker")
@@ -121,7 +122,8 @@ func (n kindsNode) warns(text string, want bool) func() error {
 // TestNodes_ShareTheKeyOfSecrets starts a run with a secret on one node, and executes it on another.
 func TestNodes_ShareTheKeyOfSecrets(t *testing.T) {
 	t.Parallel()
-	const kinds = "kinds:\n  login: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: token, type: secret}]}\n"
+	const kinds = "kinds:\n  login: {run: [sh, -c, '[ \"$INPUT_TOKEN\" = hunter2 ]'], inputs: [{name: " +
+		"token, type: secret}]}\n"
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, fmt.Appendf(nil, "%x\n", app.NewSecretKey()), 0o600); err != nil {
 		t.Fatal(err)
