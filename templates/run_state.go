@@ -239,6 +239,9 @@ func newProblem(page app.RunPage) problem {
 	view.Text = visible(view.Text)
 	if view.Text == "" {
 		view.Text = "The command wrote nothing about it."
+		if view.Exit == "SIGKILL" {
+			view.Text += " The system ends processes like this when memory runs out."
+		}
 	}
 	if run.Failure > 0 && page.Failure.Runs > 1 {
 		view.Similar = grouped(page.Failure.Runs)

@@ -177,6 +177,11 @@ func TestProblem_ShowsTheErrorOnceInFull(t *testing.T) {
 			problem{Status: "failed", Label: "Error", Exit: "exit 1",
 				Text: "The command wrote nothing about it."},
 		},
+		"a killed command": {
+			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "ended by the signal SIGKILL"}},
+			problem{Status: "failed", Label: "Error", Exit: "SIGKILL", Text: "The command wrote nothing about it. " +
+				"The system ends processes like this when memory runs out."},
+		},
 		"the only one of its failure": {
 			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "boom", Failure: 7},
 				Failure: app.Failure{Runs: 1}},
