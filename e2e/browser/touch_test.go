@@ -84,3 +84,14 @@ func TestPhone_ShowsWhyARunFailed(t *testing.T) {
 		}
 	}
 }
+
+// A command that wrote nothing has only its exit status, which a narrow page must show.
+func TestPhone_ShowsTheExitStatusOfASilentCommand(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("silent", "exit status 3"))
+	harness.StartRuns(harness.NewExpect(t, p), 1)
+	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(360, 740))
+	tab.until("its exit status is visible",
+		`document.querySelector("#process_runs td.message")?.innerText.trim() === "exit 3"`)
+}
