@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"math"
 
@@ -83,7 +84,7 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 			return
 		}
 		var err error
-		if runs, next, err = e.read(next); err != nil {
+		if runs, next, err = e.next(next); err != nil {
 			e.server.Log.Warn("an export ends early", "error", err)
 			e.abort()
 			return
@@ -91,10 +92,12 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 	}
 }
 
-func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
-	ctx, cancel := requestContext()
-	defer cancel()
-	return e.server.store.Runs(ctx, e.filter, before, exportBatch)
+func (e *exportStream) next(before int64) (runs []app.ProcessRun, next int64, err error) {
+	err = e.read(func(ctx context.Context) (err error) {
+		runs, next, err = e.server.store.Runs(ctx, e.filter, before, exportBatch)
+		return err
+	})
+	return runs, next, err
 }
 
 // stopping aborts the export if the server is shutting down, and reports whether it did.

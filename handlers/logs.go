@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -174,7 +175,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 		return true, err
 	}
 	for l.at < l.until {
-		log, err := l.read()
+		log, err := l.next()
 		if err != nil || len(log.Lines) == 0 {
 			return err != nil || final, err
 		}
@@ -209,16 +210,21 @@ func (l *logStream) writeLine(w *bufio.Writer, line app.LogLine) {
 	_, _ = w.WriteString(line.Text) // Flush returns its error
 }
 
-// read returns the next part of the log, with a timeout of its own: all parts together may take long.
-func (l *logStream) read() (app.Log, error) {
-	ctx, cancel := requestContext()
-	defer cancel()
-	return l.server.store.Log(ctx, app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt})
+// next returns the next part of the log.
+func (l *logStream) next() (log app.Log, err error) {
+	query := app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt}
+	err = l.read(func(ctx context.Context) (err error) {
+		log, err = l.server.store.Log(ctx, query)
+		return err
+	})
+	return log, err
 }
 
-func (l *logStream) isFinal() (bool, error) {
-	ctx, cancel := requestContext()
-	defer cancel()
-	page, err := l.server.store.Run(ctx, l.run)
-	return page.Run.Status.Final(), err
+func (l *logStream) isFinal() (final bool, err error) {
+	err = l.read(func(ctx context.Context) error {
+		page, err := l.server.store.Run(ctx, l.run)
+		final = page.Run.Status.Final()
+		return err
+	})
+	return final, err
 }

@@ -2,14 +2,23 @@ package handlers
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
 )
 
-// streamTimeout is how long a client may take to read one part of a stream before it is disconnected.
-const streamTimeout = 15 * time.Second
+const (
+	// streamTimeout is how long a client may take to read one part of a stream before it is disconnected.
+	streamTimeout = 15 * time.Second
+	// streamTries is how often the part is read that follows what was sent, if the database is too busy.
+	streamTries = 3
+	// streamPause is the time between two of these reads.
+	streamPause = time.Second
+)
 
 // stream is an answer that is sent part by part. Its total time is not limited.
 type stream struct {
@@ -19,6 +28,24 @@ type stream struct {
 
 // extendWriteDeadline gives the client streamTimeout for the next part.
 func (s stream) extendWriteDeadline() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTimeout)) }
+
+// read reads a part with a timeout of its own. While the database cannot be used, it tries again: a client
+// whose answer has begun could only start over.
+func (s stream) read(part func(context.Context) error) error {
+	for try := 1; ; try++ {
+		ctx, cancel := requestContext()
+		err := part(ctx)
+		cancel()
+		if err == nil || app.CodeOf(err) != app.CodeUnavailable || try == streamTries {
+			return err
+		}
+		select {
+		case <-time.After(streamPause):
+		case <-s.server.sockets.closing:
+			return err
+		}
+	}
+}
 
 // abort resets the connection, so that the client notices that the answer is incomplete. HTTP/1.0 clients
 // take a regular end of the connection for the end of the answer.
