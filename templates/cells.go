@@ -41,11 +41,11 @@ type message struct {
 	Rest string // after the time
 }
 
-// maxShown is the number of characters of a message that fits beside the other columns. A longer one in a row
-// would make every frame larger, for every subscriber.
+// maxShown is the number of characters of a message that fits beside the other columns. The title of its cell
+// has all of it.
 const maxShown = 160
 
-// untitled is the number of characters up to which a message is never cut.
+// untitled is the length in bytes up to which no width of a window cuts a message.
 const untitled = 30
 
 func (t *Templates) messageCell(run app.ProcessRun, now time.Time) messageCell {

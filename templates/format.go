@@ -145,8 +145,8 @@ func rough(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
-// clipLength is the number of characters of an error in a row: enough to tell errors apart. The run's page
-// has the whole error. A longer one in a row would make every frame larger, for every subscriber.
+// clipLength is the number of characters of an error or a value where a page has many of them: enough to tell
+// them apart. Longer ones would make every frame larger, for every subscriber. The run's page has all of it.
 const clipLength = 100
 
 // clip returns the beginning of text on one line, at most clipLength characters.
