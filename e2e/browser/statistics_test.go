@@ -141,8 +141,8 @@ func TestChart_BarsSayTheirValues(t *testing.T) {
 		const over = document.elementFromPoint(box.left + box.width / 2, box.bottom - 3);
 		return over.closest(".bar") === bar ? bar.querySelector("title").textContent : "hidden";
 	})`)
-	values := regexp.MustCompile(`^\d+ \w+, \d\d:\d\d–\d\d:\d\d UTC: ([\d,]+ failed, )?[\d,]+ completed(,
-		at most [\d,]+ waiting)?$|: none finished`)
+	values := regexp.MustCompile(`^\d+ \w+, \d\d:\d\d–\d\d:\d\d UTC: ([\d,]+ failed, )?[\d,]+ completed` +
+		`(, at most [\d,]+ waiting)?$|: none finished`)
 	for _, title := range titles {
 		if !values.MatchString(title) {
 			t.Errorf("a bar says %q", title)
