@@ -103,7 +103,7 @@ func newTimelineControls(timeline app.Timeline, now time.Time) timelineControls 
 		Earlier: TimelineQueryPath(endingAt(query, timeline.Until.Add(-half), now)),
 	}
 	if !timeline.Live {
-		view.Later = TimelineQueryPath(endingAt(query, timeline.Until.Add(half), now))
+		view.Later = TimelineQueryPath(later(timeline, now))
 		view.Now = TimelineQueryPath(endingAt(query, now, now))
 	}
 	spans := app.Spans()
@@ -127,6 +127,17 @@ func newTimelineControls(timeline app.Timeline, now time.Time) timelineControls 
 		view.Orders = append(view.Orders, timelineLink{name, TimelineQueryPath(other), order == query.Lanes})
 	}
 	return view
+}
+
+// later returns the query for the window half a span later. If that ends shortly before now, it is the live
+// one: a reader who has looked at the past for a minute returns to it.
+func later(timeline app.Timeline, now time.Time) app.TimelineQuery {
+	span := timeline.Query.Span.Duration
+	end := timeline.Until.Add(span / 2)
+	if now.Sub(end) < span/10 {
+		end = now
+	}
+	return endingAt(timeline.Query, end, now)
 }
 
 // endingAt returns the query for the window that ends at a time, or for the live one if that is not over.

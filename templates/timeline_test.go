@@ -169,6 +169,8 @@ func TestTimeline_LinksMoveTheWindow(t *testing.T) {
 	near := emptyTimeline()
 	near.Query.Until = app.At(before(5 * time.Minute))
 	near.From, near.Until, near.Live = before(20*time.Minute), before(5*time.Minute), false
+	almost, notYet := near, near
+	almost.Until, notYet.Until = before(8*time.Minute+50*time.Second), before(9*time.Minute)
 	for name, test := range map[string]struct {
 		timeline app.Timeline
 		want     map[string]string
@@ -185,7 +187,11 @@ func TestTimeline_LinksMoveTheWindow(t *testing.T) {
 			"2 h":   path + "2h&until=2026-11-02T11%3A52%3A30Z",
 			"24 h":  path + "24h", // with the same middle, it would end in the future
 		}},
-		"a window that ended lately": {near, map[string]string{"Later →": path + "15m"}},
+		"a window that ended lately":                 {near, map[string]string{"Later →": path + "15m"}},
+		"one that ended less than a tenth too early": {almost, map[string]string{"Later →": path + "15m"}},
+		"one that ended a tenth too early": {notYet, map[string]string{
+			"Later →": path + "15m&until=2026-11-02T11%3A58%3A30Z",
+		}},
 	} {
 		links := map[string]string{}
 		root := parsePage(t, must(t)(newTemplates(t).Timeline(test.timeline)))
