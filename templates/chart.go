@@ -214,13 +214,13 @@ func newWaitingLine(bars []bar, most int64) waitingLine {
 	return line
 }
 
-// roundUp returns the smallest number of the form 1, 2 or 5 times a power of ten that is at least value and
-// at least 2.
+// roundUp returns the smallest even number of the form 1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten that is
+// at least value and at least 2. Half of it, in the middle of the axis, is a whole number, too.
 func roundUp(value float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(max(value, 1))))
-	for _, digit := range []float64{1, 2, 5} {
-		if value <= digit*power && digit*power >= 2 {
-			return digit * power
+	for _, digit := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8} {
+		if top := digit * power; value <= top && math.Mod(top, 2) == 0 {
+			return top
 		}
 	}
 	return 10 * power

@@ -217,7 +217,7 @@ func TestChart_DescriptionHasTotalsAndPeaks(t *testing.T) {
 func TestRoundUp_IsRound(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[float64]float64{
-		0: 2, 1: 2, 2: 2, 2.1: 5, 6: 10, 10: 10, 11: 20, 101: 200, 999: 1000,
+		0: 2, 1: 2, 2: 2, 2.1: 4, 5: 6, 10: 10, 11: 20, 21: 30, 101: 150, 999: 1000, 10_002: 15_000,
 	} {
 		if got := roundUp(value); got != want {
 			t.Errorf("roundUp(%v) = %v, want %v", value, got, want)
