@@ -158,6 +158,19 @@ func refuses(t *testing.T, config Config, flag string) string {
 	return err.Error()
 }
 
+func TestValidate_SaysLimitsInFull(t *testing.T) {
+	t.Parallel()
+	for want, config := range map[string]Config{
+		"--post-rate: -1 is not between 0 and 1000000":      with(func(c *Config) { c.PostRate = -1 }),
+		"--failure-rate: NaN is not between 0 and 1":        with(func(c *Config) { c.FailureRate = math.NaN() }),
+		"--run-timeout: 0s is not between 1ms and 720h0m0s": with(func(c *Config) { c.RunTimeout = 0 }),
+	} {
+		if err := config.Validate(); err == nil || err.Error() != want {
+			t.Errorf("it says %v, want %s", err, want)
+		}
+	}
+}
+
 func TestValidate_ChecksChoices(t *testing.T) {
 	t.Parallel()
 	accepts(t, with(func(c *Config) { c.Synchronous, c.LogFormat = "normal", "json" }))

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -57,7 +58,15 @@ func checkRange[T int | int64 | Bytes | float64 | time.Duration](flag string, va
 	if value >= low && value <= high { // also false for NaN
 		return nil
 	}
-	return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, low, high)
+	return fmt.Errorf("--%s: %s is not between %s and %s", flag, inFull(value), inFull(low), inFull(high))
+}
+
+// inFull formats a number as an operator would write it, without an exponent.
+func inFull(value any) string {
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	return fmt.Sprint(value)
 }
 
 func (c Config) checkDelays() error {
