@@ -12,6 +12,7 @@ import (
 	"runboard/app"
 	"runboard/db/postgres"
 	"runboard/jobs"
+	"runboard/jobs/cluster"
 )
 
 func TestEngine_ExecutesEachRunOnce(t *testing.T) {
@@ -76,6 +77,24 @@ func TestEngine_StartsOldestFirst(t *testing.T) {
 		}
 		g.gate <- struct{}{}
 	}
+}
+
+// A fetch is limited, but not the number of workers.
+func TestEngine_FillsAllItsWorkers(t *testing.T) {
+	t.Parallel()
+	const workers = 3*cluster.MaxFetch + 1
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	engine.Workers = workers
+	start(t, engine)
+	create(t, store, "test", workers+1)
+	for range workers {
+		receive(t, g.working, "work on all runs but one")
+	}
+	g.gate <- struct{}{}
+	receive(t, g.working, "work on the last run")
+	close(g.gate)
+	waitForCount(t, store, workers+1, app.Completed)
 }
 
 func TestEngine_RetriesAFailedRun(t *testing.T) {

@@ -2,6 +2,9 @@ package cluster
 
 import "time"
 
+// MaxFetch is the most jobs of one fetch.
+const MaxFetch = maxFetch
+
 // SetSnoozeAfter sets how long a bulk run works before it is snoozed.
 func (e *Engine) SetSnoozeAfter(d time.Duration) { e.overrides.snoozeAfter = d }
 

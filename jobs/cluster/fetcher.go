@@ -18,8 +18,9 @@ const (
 	// pollInterval is how often a fetcher fetches without a notification. The store notifies of all jobs that
 	// are due; polling is a precaution.
 	pollInterval = 30 * time.Second
-	// maxFetch is the most jobs of one fetch. Its statement locks their runs until it is committed.
-	maxFetch = 500
+	// maxFetch is the most jobs of one fetch. Its statement locks their runs until it is committed, and while it
+	// executes, another one can end the runs of the fetch before.
+	maxFetch = 50
 )
 
 // fetcher fetches the jobs of a queue, and has workers work on their runs.
@@ -119,6 +120,10 @@ func (f *fetcher) fetch(ctx context.Context) (pause time.Duration) {
 		})
 	}
 	f.putSlots(free)
+	if request.Most >= maxFetch && f.more.Load() { // there may be slots left
+		f.wakeUp()
+		return 0
+	}
 	return fetchCooldown
 }
 
