@@ -15,8 +15,9 @@ import (
 // Settings of the benchmark of several nodes.
 const (
 	nodesRuns = 6000
-	nodesEach = 100 // runs created by a request
-	nodesIdle = 5   // seconds for which idle nodes are measured
+	nodesEach = 100              // runs created by a request
+	nodesRest = 10 * time.Second // until statistics are saved, and nodes and server have come to rest
+	nodesIdle = 10               // seconds for which idle nodes are measured
 )
 
 // fleet is a number of nodes on one database, or River alone.
@@ -179,7 +180,7 @@ func measureFleet(used func() (usage, error), work func() error) (sample, error)
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(2 * time.Second) // until statistics and the results of jobs are saved
+	time.Sleep(nodesRest)
 	settled, err := used()
 	if err != nil {
 		return nil, err
