@@ -23,7 +23,7 @@ const (
 	idleTicks = 3
 	// busyFor is how long after the last read for a live page, or change, a node counts as busy. The hub
 	// reads open pages every few seconds whether or not they have changed.
-	busyFor = 15 * time.Second
+	busyFor = 8 * time.Second
 )
 
 // pace tells the tick loop whether the node is busy.
