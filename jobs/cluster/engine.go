@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"runboard/app"
@@ -48,6 +49,7 @@ type node struct {
 	lifecycle jobs.Lifecycle
 	fetchers  []*fetcher
 	announce  chan struct{}  // holds one: the kinds must be announced
+	failedAt  atomic.Int64   // when the last start of runs failed, in Unix nanoseconds
 	working   sync.WaitGroup // the fetchers, and the workers that they start
 
 	mu   sync.Mutex

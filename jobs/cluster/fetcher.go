@@ -94,6 +94,7 @@ func (f *fetcher) fetch(ctx context.Context) (pause time.Duration) {
 	}
 	started, left, err := f.node.Store.StartJobs(ctx, request)
 	if err != nil {
+		f.node.startFailed()
 		f.releaseSlots(free)
 		if ctx.Err() == nil {
 			level := app.RepeatedLevel(err)

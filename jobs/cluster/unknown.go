@@ -10,18 +10,30 @@ import (
 )
 
 const (
-	unknownInterval = 15 * time.Second
+	// unknownInterval is how often a node looks for runs that it has started without knowing it, and
+	// unknownIdleInterval how often when no start has failed for unsureFor.
+	unknownInterval     = 5 * time.Second
+	unknownIdleInterval = time.Minute
+	unsureFor           = time.Minute
 	// unknownAfter is longer than the start of runs may take.
 	unknownAfter = 20 * time.Second
 )
 
-// rescueUnknown rescues runs that this node has started without knowing it, until ctx ends: the connection
-// broke before the answer came.
+// startFailed records that a start has failed. The runs may be started all the same.
+func (n *node) startFailed() { n.failedAt.Store(time.Now().UnixNano()) }
+
+// rescueUnknown rescues runs that this node has started without knowing it, until ctx ends: the connection broke
+// before the answer came.
 func (n *node) rescueUnknown(ctx context.Context) {
 	after := cmp.Or(n.overrides.unknownAfter, unknownAfter)
 	unknown := map[attempt]time.Time{}
+	var looked time.Time
 	for jobs.Sleep(ctx, min(unknownInterval, after)) == nil {
-		unknown = n.rescueUnknownFor(ctx, after, unknown)
+		isUnsure := len(unknown) > 0 || time.Since(time.Unix(0, n.failedAt.Load())) < unsureFor
+		if isUnsure || time.Since(looked) >= unknownIdleInterval {
+			looked = time.Now()
+			unknown = n.rescueUnknownFor(ctx, after, unknown)
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ func (f *fetcher) start(lease context.Context, job app.WaitingJob) (run app.Proc
 	// There is no deadline: a start that this node gives up may be committed all the same. The store
 	// returns as soon as it knows the outcome.
 	run, started, err := f.node.Store.StartJob(context.Background(), job)
+	if err != nil {
+		f.node.startFailed()
+	}
 	if fetching := f.node.lifecycle.Fetch; err != nil && fetching.Err() == nil {
 		level := app.RepeatedLevel(err)
 		f.node.log.Log(fetching, level, "a run cannot be started", "run", job.Run, "error", err)
