@@ -35,6 +35,7 @@ var oneProcess = []mutant{
 	{"a mute ends by itself", "db/query/failure.go", "if f.MutedUntil > Millis(now) {", "if f.MutedUntil > 0 {", store},
 	{"muted runs do not count as failures", "app/run.go", "return o.Counts[Failed] - o.Muted", "return o.Counts[Failed]", store},
 	{"a group with a note is kept", "db/sqlite/failure.go", "WHERE n = 0 AND note = '' AND muted_until <= ? AND last_at < ?", "WHERE n = 0 AND muted_until <= ? AND last_at < ?", "./db/sqlite TestFailures_Keep"},
+	{"the methods of an error run where panics are recovered", "jobs/executor.go", "		inspect(err)\n", "", "./jobs TestQueue_BrokenError"},
 	{"an idempotency key creates runs once", "db/sqlite/create.go", "	if found {\n", "	if found && false {\n", store},
 	{"a mapping of the kinds file has a limit", "board/kindsfile/shape.go", "s.open[last].keys > maxKeys", "s.open[last].keys > 1000*maxKeys", "./board/kindsfile TestFile_RefusesWhatTakesLong"},
 	{"the depth of the kinds file has a limit", "board/kindsfile/shape.go", "len(s.open) > maxDepth", "len(s.open) > 1000*maxDepth", "./board/kindsfile TestFile_RefusesWhatTakesLong"},
