@@ -161,7 +161,7 @@ func TestServer_AloneHasItsName(t *testing.T) {
 	b := commandBinary(t, t.TempDir(), "sleep "+mark)
 	b.Start("127.0.0.1:0")
 	b.StartJobs(1)
-	awaitRunning(t, mark, 1+1) // the command line of the server contains it, too
+	awaitRunning(t, "sleep\x00"+mark, 1) // until then, a new process still has the name of its parent
 	server := processName(t, b.Cmd.Process.Pid)
 	for _, child := range childrenOf(t, b.Cmd.Process.Pid) {
 		if name := processName(t, child); name == server {
