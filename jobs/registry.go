@@ -62,7 +62,7 @@ func (s *kindSet) add(kind Kind) error {
 	}
 	if _, err := app.ParseKind(kind.Name); err != nil || kind.Name == "." || kind.Name == ".." {
 		// It is a part of addresses, a filter, and a column of the database.
-		return fmt.Errorf("a kind cannot be named %.40q: a name has at most %d bytes of text, and is not a path",
+		return fmt.Errorf("a kind cannot be named %.40q: a name is text of at most %d bytes, and no path",
 			kind.Name, app.MaxKind)
 	}
 	if slices.Contains(app.BulkKinds(), kind.Name) {
