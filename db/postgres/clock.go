@@ -17,7 +17,7 @@ var rescheduleRuns = query.SQL(`WITH late AS (UPDATE process_runs
 // repairScheduled restarts the delay of created runs, and of their jobs, whose delay began in the future. The
 // clock was set back, and otherwise they would wait longer by the difference. The clocks of nodes differ by
 // less than stepBack.
-func (s *Store) repairScheduled(ctx context.Context) {
+func (s *Store) repairScheduled(ctx context.Context) error {
 	err := s.write(ctx, func(tx *transaction) error {
 		var rescheduled []int64
 		err := tx.SelectContext(tx.ctx, &rescheduled, rescheduleRuns, tx.now.UnixMilli(),
@@ -28,4 +28,5 @@ func (s *Store) repairScheduled(ctx context.Context) {
 	if err != nil && app.CodeOf(err) != app.CodeUnavailable {
 		s.options.Log.Error("runs could not be rescheduled after the clock was set back", "error", err)
 	}
+	return err
 }

@@ -57,6 +57,13 @@ func TestServerClock_IgnoresSlowAnswer(t *testing.T) {
 	within("a step forward", server.Add(time.Minute))
 }
 
+// refuseOnce has the server refuse the first change of a run.
+const refuseOnce = `
+	CREATE SEQUENCE changes;
+	CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF nextval('changes') = 1 THEN RAISE 'refused'; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER refuse_once BEFORE UPDATE ON process_runs FOR EACH ROW EXECUTE FUNCTION refuse_once()`
+
 func TestServerClock_SetBackReschedulesJobs(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
@@ -65,6 +72,7 @@ func TestServerClock_SetBackReschedulesJobs(t *testing.T) {
 	run := start(t, store, create(t, store, 1)[0])
 	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute}))
 	time.Sleep(2 * time.Second) // for the clock to be seen
+	execute(t, store, refuseOnce)
 	setServerClock(t, store, "0 hours")
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		due, job := get(t, store, run.ID).ScheduledAt, jobOf(t, store, run.ID)
@@ -84,12 +92,12 @@ func TestServerClock_DifferenceReschedulesNothing(t *testing.T) {
 	store := newStore(t, Options{Now: now.now, StartDelay: func(string) time.Duration { return time.Minute }})
 	run := create(t, store, 1)[0]
 	now.advance(-900 * time.Millisecond)
-	store.repairScheduled(ctx)
+	ok(t, store.repairScheduled(ctx))
 	if after := get(t, store, run.ID); after.Version != 1 {
 		t.Errorf("the run is %+v", after)
 	}
 	now.advance(-time.Minute)
-	store.repairScheduled(ctx)
+	ok(t, store.repairScheduled(ctx))
 	if after := get(t, store, run.ID); after.Version != 2 {
 		t.Errorf("after the clock was set back, the run is %+v", after)
 	}

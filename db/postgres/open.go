@@ -262,7 +262,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	s.leads.Store(leads && s.options.Workers > 0)
-	s.repairScheduled(ctx)
+	_ = s.repairScheduled(ctx) // it has logged the error
 	if err := s.readPaused(ctx); err != nil {
 		return err
 	}

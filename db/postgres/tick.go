@@ -80,6 +80,7 @@ func (s *Store) tickLoop(ctx context.Context) {
 	var conn tickConn
 	defer conn.release()
 	var watch query.ClockWatch
+	var repairDue bool
 	var before transactions
 	for {
 		select {
@@ -107,7 +108,10 @@ func (s *Store) tickLoop(ctx context.Context) {
 		}
 		before = state.transactions
 		if watch.WentBack(s.options.Now()) {
-			s.repairScheduled(ctx)
+			repairDue = true
+		}
+		if repairDue {
+			repairDue = s.repairScheduled(ctx) != nil
 		}
 		s.saveRollups(ctx)
 	}
