@@ -16,7 +16,7 @@ import (
 // that it has started. Nothing waits for a lock, because transactions lock runs before jobs.
 //
 // Its arguments are the time, the node, the queue, the kinds of jobs, the most jobs to look at, the kinds of
-// runs that may start, and the most runs to start. For IS TRUE, see changeRuns: with thousands of created
+// runs that may start, and the most runs to start. For IS TRUE, see completeRuns: with thousands of created
 // runs, their index made it a hundred times slower.
 var startJobs = query.SQL(`WITH due AS MATERIALIZED (
 		SELECT id AS waiting, (args->>'run')::bigint AS run, row_number() OVER () AS place FROM (

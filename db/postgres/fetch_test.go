@@ -108,6 +108,9 @@ func TestStartJobs_LeavesRunsThatMayHaveToWait(t *testing.T) {
 			if len(started) != 0 {
 				t.Errorf("it started %+v", started)
 			}
+			if n := number(t, store, "SELECT count(*) FROM process_runs WHERE fencing_token > 0"); n != 0 {
+				t.Error("it started a run and did not say so")
+			}
 			// If the node has heard of the pause, the job is pending.
 			if n := number(t, store, "SELECT count(*) FROM river_job WHERE state IN ('available', 'pending')"); n != 1 {
 				t.Errorf("%d jobs are left", n)

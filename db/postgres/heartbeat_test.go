@@ -315,6 +315,16 @@ func TestIsLeader_IsTheOldestNodeThatWorks(t *testing.T) {
 	if web.IsLeader() || !first.IsLeader() || second.IsLeader() {
 		t.Errorf("the leaders are %t, %t, %t", web.IsLeader(), first.IsLeader(), second.IsLeader())
 	}
+	for range 2 { // as before, when they have seen each other
+		beat := func() int64 {
+			return number(t, second, "SELECT seen_at FROM nodes WHERE id = $1", second.Node())
+		}
+		before := beat()
+		until(t, "the second node sends a heartbeat", func() bool { return beat() != before })
+	}
+	if !first.IsLeader() || second.IsLeader() {
+		t.Errorf("later the leaders are %t, %t", first.IsLeader(), second.IsLeader())
+	}
 	kill(first)
 	until(t, "the second node leads", second.IsLeader)
 	if web.IsLeader() {

@@ -211,13 +211,21 @@ func TestLimits_StartsWaitForEachOther(t *testing.T) {
 // A node that does not know of a pause yet fetches a job, but its start is refused.
 func TestPause_StartIsRefused(t *testing.T) {
 	t.Parallel()
+	store := newStore(t, Options{})
+	run := create(t, store, 1)[0]
+	kill(store) // it learns nothing any more
+	execute(t, store, "INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, 1)", kind)
+	wantHeld(t, store, run)
+	if state := jobStates(t, store, []app.ProcessRun{run})[0]; state != pending {
+		t.Errorf("the job of the run is %s", state)
+	}
+}
+
+func TestPause_JobsWaitUntilItEnds(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, Options{sweepEvery: time.Hour})
 	runs := create(t, store, 3)
 	execute(t, store, "INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, 1)", kind)
-	wantHeld(t, store, runs[0])
-	if jobStates(t, store, runs[:1])[0] != pending {
-		t.Error("the job of a paused run does not wait")
-	}
 	ok(t, store.readPaused(ctx)) // as it does when it is notified
 	wantStates(t, store, runs, pending, pending, pending)
 	ok(t, store.PauseKind(ctx, kind, false))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/db/postgres"
 	"runboard/jobs"
 )
 
@@ -126,21 +127,41 @@ func TestStop_HardStopDoesNotWait(t *testing.T) {
 func TestQuarantine_SharesTheWorkers(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	first := create(t, store, "test", 3)
+	first := create(t, store, "test", 1)
 	crash(t, store, first, maxCrashes-1)
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1
 	start(t, engine)
-	for range 3 {
-		receive(t, g.working, "work")
-		// The quarantined run has a queue of its own, but no slot.
-		waitUntil(t, store, "one to be in hand", func() bool {
-			return query[int](t, store, `SELECT count(*) FROM process_runs WHERE status = 1`) == 1
-		})
-		if len(g.working) > 0 {
-			t.Error("two runs are worked on at once")
+	wantOnly := func(run int64) {
+		t.Helper()
+		if working := receive(t, g.working, "work"); working.ID != run {
+			t.Errorf("run %d is worked on, not %d", working.ID, run)
 		}
-		g.gate <- struct{}{}
 	}
-	waitForCount(t, store, 3, app.Completed)
+	wantOnly(first)
+	normal := create(t, store, "test", 1)
+	wantIdle(t, store, g)
+	g.gate <- struct{}{}
+	wantOnly(normal)
+	quarantined := create(t, store, "test", 1)
+	crash(t, store, quarantined, maxCrashes-1)
+	wantIdle(t, store, g)
+	g.gate <- struct{}{}
+	wantOnly(quarantined)
+	close(g.gate)
+	waitForStatus(t, store, quarantined, app.Completed)
+}
+
+// wantIdle fails if the engine starts a run in the time that a bulk action takes, which has workers of its own.
+func wantIdle(t *testing.T, store *postgres.Store, g *gated) {
+	t.Helper()
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitForStatus(t, store, action.ID, app.Completed)
+	if len(g.working) > 0 {
+		t.Error("two runs are worked on at once")
+	}
 }
