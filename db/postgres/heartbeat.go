@@ -35,16 +35,13 @@ func (h Heartbeat) withDefaults() Heartbeat {
 	return h
 }
 
-// lookEvery is how often a node checks for lost nodes.
-func (h Heartbeat) lookEvery() time.Duration { return h.Every / 2 }
-
 // rescueEvery is how often a node looks for runs of lost nodes although it has seen no node go.
 func (h Heartbeat) rescueEvery() time.Duration { return 6 * h.Every }
 
 // unchangedFor is how long a node must itself have observed another node without a heartbeat before that one
 // counts as lost, whatever the server's clock says: the clock may have been set, and after an outage all
 // nodes look lost until they have reconnected.
-func (h Heartbeat) unchangedFor() time.Duration { return 2*h.Every + h.lookEvery() }
+func (h Heartbeat) unchangedFor() time.Duration { return 3 * h.Every }
 
 const (
 	joinNodes   = `INSERT INTO nodes (seen_at, workers) VALUES (server_millis(), $1) RETURNING id`
@@ -71,7 +68,6 @@ type heartbeater struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn // nil if it must be opened
 
-	sentAt    time.Duration           // uptime of the last heartbeat; 0 sends one at once
 	failing   bool                    // the last step failed
 	checkedAt time.Duration           // uptime of the last check of the other nodes
 	seen      map[int64]otherNodeSeen // the other nodes, as long as checks were not interrupted
@@ -87,11 +83,17 @@ type otherNodeSeen struct {
 func (s *Store) heartbeatLoop(ctx context.Context, config *pgx.ConnConfig) {
 	h := &heartbeater{store: s, config: config, seen: map[int64]otherNodeSeen{}}
 	defer h.close()
+	every := s.options.Heartbeat.Every
 	for ctx.Err() == nil {
+		began := uptime()
 		if err := h.step(ctx); ctx.Err() == nil {
 			h.setFailing(err)
 		}
-		query.Pause(ctx, s.options.Heartbeat.lookEvery())
+		wait := every - (uptime() - began)
+		if h.failing {
+			wait = every / 2
+		}
+		query.Pause(ctx, max(wait, every/10))
 	}
 }
 
@@ -109,22 +111,19 @@ func (h *heartbeater) setFailing(err error) {
 	if err != nil {
 		h.close()
 		clear(h.seen)
-		h.sentAt = 0
 		h.store.leads.Store(false)
 	}
 }
 
-// step sends a heartbeat if it is due, and checks for lost nodes.
+// step sends a heartbeat, and checks for lost nodes.
 func (h *heartbeater) step(ctx context.Context) error {
 	if err := h.open(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.store.options.Heartbeat.Every)
 	defer cancel()
-	if h.sentAt == 0 || uptime()-h.sentAt >= h.store.options.Heartbeat.Every {
-		if err := h.beat(ctx); err != nil {
-			return err
-		}
+	if err := h.beat(ctx); err != nil {
+		return err
 	}
 	lost, err := h.lostNodes(ctx)
 	if err != nil {
@@ -167,7 +166,6 @@ func (h *heartbeater) beat(ctx context.Context) error {
 			return err
 		}
 	}
-	h.sentAt = sent
 	h.store.lease.renew(sent)
 	return nil
 }

@@ -84,7 +84,7 @@ func (l *lease) left() time.Duration {
 // watch expires the lease in time, until ctx ends. It polls because timers do not count the time in which the
 // machine is suspended.
 func (l *lease) watch(ctx context.Context) {
-	poll := l.lasts / 15
+	poll := l.lasts / 8
 	for ctx.Err() == nil {
 		wait := poll
 		if left := l.left(); left > 0 {

@@ -20,7 +20,7 @@ const tickInterval = 700 * time.Millisecond
 const (
 	// idleTicks is how many times longer an idle node waits between ticks. It finds jobs that it was not
 	// notified of, and measures the clock.
-	idleTicks = 3
+	idleTicks = 5
 	// busyFor is how long after the last read for a live page, or change, a node counts as busy. The hub
 	// reads open pages every few seconds whether or not they have changed.
 	busyFor = 8 * time.Second

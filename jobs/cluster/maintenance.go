@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	scheduleInterval = 5 * time.Second
-	rescueInterval   = 15 * time.Second
+	scheduleInterval = 8 * time.Second // less than the store looks ahead
+	rescueInterval   = 30 * time.Second
 	trimInterval     = 15 * time.Second
 	pruneInterval    = time.Minute
 	announceInterval = 30 * time.Second // an announcement is valid for some minutes
