@@ -65,6 +65,8 @@ onSwap(() => {
   if (cell && Number(cell.dataset.version ?? Infinity) > Number(notice.dataset.version)) notice.remove();
 });
 onRequest((context) => {
-  const opensList = context.request.method === "GET" && targetOf(context)?.id === ids.live;
-  if (opensList) find(ids.notice)?.replaceChildren();
+  const { method, action } = context.request;
+  const opensList = method === "GET" && targetOf(context)?.id === ids.live;
+  const isAnother = new URL(action, location.href).href !== location.href.replace(/#.*/, "");
+  if (opensList && isAnother) find(ids.notice)?.replaceChildren();
 });

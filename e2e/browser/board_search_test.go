@@ -196,6 +196,24 @@ func TestUndo_QueuesSelectedRunsAgain(t *testing.T) {
 		noticeText+`.includes("2 runs queued again")`)
 }
 
+// The rows that an open question has held back are fetched when it closes, which is not another list.
+func TestBulk_NoticeOutlastsTheRowsThatWereHeldBack(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.StartProcess(t, unhurried...)
+	b.Post(5)
+	tab := openTab(t, b.URL+"/process_runs")
+	tab.untilLive()
+	tab.selectRun(4)
+	tab.click("#bulk button[value=cancel]")
+	tab.until("the confirmation opens", confirmText+`.includes("Cancel run #4?")`)
+	b.Post(1)
+	tab.until("the list holds the new run back", `!document.getElementById("new_runs").hidden`)
+	tab.click("#confirm button[type=submit]")
+	tab.until("the list has the new run", shows("6", "created"))
+	tab.until("the notice says how it ended", noticeText+`.includes("cancelled")`)
+}
+
 func TestUndo_CancelsWhatWasStartedByMistake(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
