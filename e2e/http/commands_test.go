@@ -88,13 +88,6 @@ func TestLog_FollowerSeesNewLines(t *testing.T) {
 	followNewLines(t, func(board string) (string, *http.Client) { return board, harness.Client })
 }
 
-// Behind a proxy, too, a line arrives when it is written: nginx must not collect the answer.
-func TestLog_FollowerSeesNewLinesBehindAProxy(t *testing.T) {
-	harness.SkipOnPostgres(t)
-	t.Parallel()
-	followNewLines(t, func(board string) (string, *http.Client) { return harness.Proxy(t, board) })
-}
-
 // followNewLines follows the log of a command that waits after its first line until that has arrived.
 func followNewLines(t *testing.T, via func(board string) (url string, client *http.Client)) {
 	t.Helper()
