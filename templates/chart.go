@@ -104,14 +104,14 @@ var axisTimes = map[app.Lookback][]string{
 }
 
 func newChart(period app.Period, bars []bar) chart {
-	view := chart{Span: "the last " + lookbackWords[period.Lookback].span}
+	words := lookbackWords[period.Lookback]
+	view := chart{Span: "the last " + words.span, Every: words.bar}
 	peak, waiting := highest(bars)
 	if period.Total == (app.Counters{}) && waiting.waiting <= 0 {
 		view.Empty = true
 		return view
 	}
 	top := roundUp(float64(peak.Finished()))
-	view.Every = lookbackWords[period.Lookback].bar
 	view.Top, view.Middle = humanize.Commaf(top), humanize.Commaf(top/2)
 	view.Times = axisTimes[period.Lookback]
 	for _, part := range stack {
