@@ -284,7 +284,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	return nil
 }
 
-// Pool returns the connection pool, for an engine to share. Close closes it.
+// Pool returns the connection pool. Close closes it.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Changed implements app.Store and app.WorkStore. It also notifies of the changes of other nodes.
